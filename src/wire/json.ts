@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+import { WireError } from './wire-error.ts';
+
+/** A value that JSON can hold. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+/** Limits on a document from outside. */
+export interface JsonLimits {
+  /** names the document in errors */
+  readonly what: string;
+  /** bytes; 4 MiB unless told */
+  readonly maxBytes?: number;
+  /** levels of nesting; 64 unless told */
+  readonly maxDepth?: number;
+}
+
+/**
+ * Parses UTF-8 JSON from outside, with caps on size and depth that hold before anything is allocated for it.
+ *
+ * @throws WireError `too-large`, `json-too-deep`, `json-malformed`
+ */
+export function parseJson(bytes: Uint8Array, limits: JsonLimits): Json {
+  const maxBytes = limits.maxBytes ?? 4 * 1024 * 1024;
+  if (bytes.byteLength > maxBytes) {
+    throw new WireError('too-large', `${limits.what} has ${bytes.byteLength} bytes, at most ${maxBytes} are read`);
+  }
+  const maxDepth = limits.maxDepth ?? 64;
+  if (depthOf(bytes, maxDepth) > maxDepth) {
+    throw new WireError('json-too-deep', `${limits.what} nests deeper than ${maxDepth} levels`);
+  }
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as Json;
+  } catch (cause) {
+    throw new WireError('json-malformed', `${limits.what} is not JSON (it begins ${preview(bytes)})`, { cause });
+  }
+}
+
+/** True for `{…}`. */
+export function isJsonObject(value: Json | undefined): value is { readonly [key: string]: Json } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/**
+ * Canonical JSON as RFC 8785 (JCS) defines it: what logs sign and stores hash.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc8785
+ */
+export function canonicalJson(value: Json): string {
+  if (Array.isArray(value)) return `[${value.map((item: Json) => canonicalJson(item)).join(',')}]`;
+  if (isJsonObject(value)) {
+    const members = Object.keys(value)
+      .toSorted((a, b) => (a < b ? -1 : a > b ? 1 : 0)) // UTF-16 code units, section 3.2.3
+      .map((key) => `${JSON.stringify(key)}:${canonicalJson(value[key] as Json)}`);
+    return `{${members.join(',')}}`;
+  }
+  return JSON.stringify(value);
+}
+
+function depthOf(bytes: Uint8Array, maxDepth: number): number {
+  let depth = 0;
+  let inString = false;
+  for (let at = 0; at < bytes.length; at++) {
+    const byte = bytes[at];
+    if (inString) {
+      if (byte === 0x5c) at++;
+      else if (byte === 0x22) inString = false;
+    } else if (byte === 0x22) inString = true;
+    else if (byte === 0x7b || byte === 0x5b) {
+      if (++depth > maxDepth) return depth;
+    } else if (byte === 0x7d || byte === 0x5d) depth--;
+  }
+  return 0;
+}
+
+function preview(bytes: Uint8Array): string {
+  if (bytes.byteLength === 0) return 'nowhere: it is empty';
+  return JSON.stringify(new TextDecoder().decode(bytes.subarray(0, 40)));
+}
