@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash, hash, type Hash } from 'node:crypto';
 import { ReferenceFault } from './error.ts';
+import { quoted } from './quoted.ts';
 
 declare const checked: unique symbol;
 
@@ -25,10 +26,9 @@ export function isDigest(text: string): text is Digest {
  */
 export function parseDigest(text: string): Digest {
   if (isDigest(text)) return text;
-  const shown = text.length > 140 ? `${text.slice(0, 140)}…` : text;
   throw new ReferenceFault(
     'digest-malformed',
-    `'${shown}' is not a digest (expected sha256:<64 hex> or sha512:<128 hex>, lower case)`,
+    `${quoted(text)} is not a digest (expected sha256:<64 hex> or sha512:<128 hex>, lower case)`,
   );
 }
 

@@ -28,6 +28,8 @@ export type RegistryErrorCode =
   | 'redirect-refused'
   | 'manifest-malformed'
   | 'layout-malformed'
+  // a manifest names content that is not there
+  | 'content-missing'
   // this machine
   | 'credentials-malformed'
   | 'tls-failed'
@@ -39,16 +41,20 @@ export interface RegistryErrorContext extends ErrorOptions {
   readonly url?: string;
   /** the HTTP status that was answered */
   readonly status?: number;
+  /** milliseconds that the server asked to wait */
+  readonly retryAfterMs?: number;
 }
 
 /** A failed operation on a repository. Never means "not there". */
 export class RegistryError extends CodedError<RegistryErrorCode> {
   readonly url?: string;
   readonly status?: number;
+  readonly retryAfterMs?: number;
 
   constructor(code: RegistryErrorCode, message: string, context: RegistryErrorContext = {}) {
     super(code, message, context.cause === undefined ? {} : { cause: context.cause });
     if (context.url !== undefined) this.url = context.url;
     if (context.status !== undefined) this.status = context.status;
+    if (context.retryAfterMs !== undefined) this.retryAfterMs = context.retryAfterMs;
   }
 }

@@ -77,7 +77,12 @@ export interface Repository {
 
   /** Uploads a blob unless it is there already. */
   putBlob(source: BlobSource, progress?: Progress): Promise<void>;
-  /** Makes a blob of another repository of the same registry available here. False where that is not possible. */
+  /**
+   * Makes a blob of another repository of the same registry available here without sending it. False where that is not possible, so
+   * that it must be uploaded.
+   *
+   * @param from the `name` of the other repository; one of another registry is answered with false, without a request
+   */
   mountBlob(digest: Digest, from: string): Promise<boolean>;
   /**
    * Writes a manifest by its digest, or under a tag. Where it has a `subject`, it can be found from there afterwards (the fallback

@@ -56,6 +56,18 @@ export function canonicalJson(value: Json): string {
   return JSON.stringify(value);
 }
 
+/**
+ * JSON as Go's `encoding/json` writes it: `<`, `>`, `&` and the two line separators escaped. What cosign signs and prints has this form.
+ *
+ * @see https://pkg.go.dev/encoding/json#Marshal
+ */
+export function goJson(value: Json): string {
+  return JSON.stringify(value).replace(
+    /[<>&\u2028\u2029]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
 function depthOf(bytes: Uint8Array, maxDepth: number): number {
   let depth = 0;
   let inString = false;

@@ -13,6 +13,7 @@ export type WireErrorCode =
   | 'timeout'
   | 'tls-failed'
   | 'address-refused'
+  | 'redirect-refused'
   | 'protocol-violation';
 
 /** An error of the ground floor. Transport codes never mean "not there". */

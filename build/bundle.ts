@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+import { build, type BuildOptions, type Metafile, type Plugin } from 'esbuild';
+import { readFileSync } from 'node:fs';
+import { relative, resolve } from 'node:path';
+import { chunkGroups, EAGER, type ChunkGroup } from './chunk-groups.ts';
+import { libraries, root } from './project.ts';
+import { rewriteImports } from './rewrite-imports.ts';
+
+const common = {
+  absWorkingDir: root,
+  bundle: true,
+  charset: 'utf8',
+  format: 'esm',
+  legalComments: 'none', // THIRD-PARTY-NOTICES.txt has them whole
+  logLevel: 'error',
+  metafile: true,
+  platform: 'node',
+  splitting: true,
+  target: 'node24.15',
+} as const satisfies BuildOptions;
+
+/**
+ * Bundles the command line, its packages included: `main.js` and a chunk a command. Names stay as they are written, so that a stack
+ * trace and a look into the package can be read.
+ *
+ * It is built twice: once to see what is shared, and again with what is shared kept together (see `chunkGroups`).
+ *
+ * @returns which source went into which file
+ */
+export async function bundleCommandLine(outdir: string): Promise<Metafile> {
+  const options = { ...common, entryPoints: ['src/cli/main.ts'], outdir, chunkNames: '[name]-[hash]' };
+  const draft = await build({ ...options, write: false, plugins: [sources([])] });
+  const { metafile } = await build({ ...options, plugins: [sources(chunkGroups(draft.metafile))] });
+  const late = Object.entries(metafile.outputs).flatMap(([file, { imports }]) =>
+    imports.flatMap(({ path, external }) => (external === true ? [`${file} imports ${path}`] : [])),
+  );
+  if (late.length > 0) throw new Error(`not in the bundle: ${late.join(', ')}`);
+  return metafile;
+}
+
+/** Bundles each room's door. Packages stay imports, since npm installs them for a library's user. */
+export async function bundleLibraries(outdir: string): Promise<Metafile> {
+  const entryPoints = libraries.map((room) => ({ in: `src/${room}/index.ts`, out: `${room}/index` }));
+  const options = { ...common, entryPoints, outdir, chunkNames: 'shared/[name]-[hash]', packages: 'external' } as const;
+  return (await build(options)).metafile;
+}
+
+/**
+ * Reads the sources with their imports rewritten, and makes each member of a group import the whole group: esbuild puts files into one
+ * chunk that are reached from the same entry points.
+ */
+function sources(groups: readonly ChunkGroup[]): Plugin {
+  return {
+    name: 'sources',
+    setup(bundler) {
+      bundler.onResolve({ filter: /^group:/ }, ({ path }) => ({ path, namespace: 'group', sideEffects: true }));
+      bundler.onLoad({ filter: /.*/, namespace: 'group' }, ({ path }) => {
+        const files = groups.find(({ name }) => path === `group:${name}`)?.files ?? [];
+        return {
+          contents: files.map((file) => `import ${JSON.stringify(resolve(root, file))};`).join('\n'),
+          resolveDir: root,
+        };
+      });
+      bundler.onLoad({ filter: /\.m?[jt]s$/, namespace: 'file' }, ({ path }) => {
+        const member = groups.filter(({ entries }) => entries.has(relative(root, path)));
+        const together = member.map(({ name }) => `import "group:${name}"; `).join('');
+        const contents =
+          together + rewriteImports(path, readFileSync(path, 'utf8'), (late) => EAGER.has(relative(root, late)));
+        return { contents, loader: path.endsWith('ts') ? 'ts' : 'js' };
+      });
+    },
+  };
+}

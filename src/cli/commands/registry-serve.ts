@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+import { rmSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { AnsweredRequest, ServeRegistryOptions } from '../../registry/index.ts';
+import { CliError } from '../cli-error.ts';
+import { defineCommand, type Command, type FlagValues } from '../command.ts';
+import type { CommandContext } from '../context.ts';
+import { EXIT } from '../exit-code.ts';
+import { replaceFiles } from '../file/replace-files.ts';
+import { writeJson } from '../output/json-document.ts';
+
+const FLAGS = {
+  address: {
+    kind: 'string',
+    default: '127.0.0.1:5000',
+    placeholder: 'HOST:PORT',
+    help: 'where to listen; port 0 picks a free one',
+  },
+  data: { kind: 'string', default: '', placeholder: 'DIR', help: 'where images are kept; made if it is missing' },
+  'ready-file': {
+    kind: 'string',
+    default: '',
+    placeholder: 'FILE',
+    help: 'write {"registry":URL} to FILE once it serves',
+  },
+  'write-once': {
+    kind: 'strings',
+    split: false,
+    placeholder: 'REPO-GLOB:TAG-GLOB',
+    help: "tags that keep what they were first given, for example '**:v*'",
+  },
+  mutable: {
+    kind: 'strings',
+    split: false,
+    placeholder: 'REPO-GLOB:TAG-GLOB',
+    help: 'tags that --write-once does not mean',
+  },
+  'tls-cert': { kind: 'string', default: '', placeholder: 'FILE', help: 'PEM of the certificate and its chain' },
+  'tls-key': { kind: 'string', default: '', placeholder: 'FILE', help: 'PEM of its private key' },
+  htpasswd: {
+    kind: 'string',
+    default: '',
+    placeholder: 'FILE',
+    help: 'who may push and pull (bcrypt, as htpasswd -B writes it)',
+  },
+  url: {
+    kind: 'string',
+    default: '',
+    placeholder: 'URL',
+    help: 'where clients reach it, if that is not where it listens',
+  },
+  'insecure-listen': {
+    kind: 'boolean',
+    help: 'listen on any address without TLS or without users',
+  },
+} as const;
+
+type Flags = FlagValues<typeof FLAGS>;
+
+/** What `--ready-file` holds; `--json` prints it with `warnings`. */
+export interface ReadyDocument {
+  /** `http://HOST:PORT`, or `--url` */
+  readonly registry: string;
+}
+
+/** `bulla registry serve`: an OCI registry on this machine. */
+export const command: Command = defineCommand({
+  name: 'registry serve',
+  summary: 'Serve an OCI registry with write-once tags',
+  description:
+    'Serves what docker, podman, buildah, skopeo, crane, oras and cosign push and pull, with the referrers API. What it answered with 2xx is on the ' +
+    'disk. Without both TLS and users it listens on loopback addresses only, unless --insecure-listen. It ends cleanly on SIGTERM and SIGINT.',
+  usage: '[flags] --data DIR',
+  arguments: { min: 0, max: 0, name: 'nothing' },
+  flags: FLAGS,
+  endless: true,
+  examples: [
+    'bulla registry serve --data ./registry',
+    "bulla registry serve --data ./registry --write-once '**:*' --mutable '**:latest'",
+    'bulla registry serve --data /var/lib/bulla --address 0.0.0.0:443 --tls-cert tls.crt --tls-key tls.key --htpasswd users',
+  ],
+  async run(context, _args, flags) {
+    if (context.noNetwork) throw new CliError('network-forbidden', '--no-network: a registry is nothing but network');
+    const options = serveOptions(context, flags);
+    const readyFile = flags['ready-file'] === '' ? undefined : resolve(context.cwd, flags['ready-file']);
+    // a file of an earlier run must not tell that this one serves
+    if (readyFile !== undefined) rmSync(readyFile, { force: true });
+    const { serveRegistry } = await import('../../registry/index.ts');
+    context.signal.throwIfAborted();
+    const registry = await serveRegistry(options);
+    try {
+      announce(context, registry.url, options.data, readyFile);
+      await aborted(context.signal);
+      context.stderr('stopping: requests under way are finished\n');
+    } finally {
+      if (readyFile !== undefined) rmSync(readyFile, { force: true });
+      await registry.close();
+    }
+    return EXIT.ok;
+  },
+});
+
+function serveOptions(context: CommandContext, flags: Flags): ServeRegistryOptions {
+  if (flags.data === '') {
+    throw new CliError('usage', '--data is required: where are images kept?', {
+      hint: `for example: ${context.program} registry serve --data ./registry`,
+    });
+  }
+  const file = (name: string): string | undefined => (name === '' ? undefined : resolve(context.cwd, name));
+  const cert = file(flags['tls-cert']);
+  const key = file(flags['tls-key']);
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new CliError('usage', '--tls-cert and --tls-key belong together: only one was given');
+  }
+  return {
+    ...parseAddress(flags.address),
+    data: resolve(context.cwd, flags.data),
+    writeOnce: flags['write-once'],
+    mutable: flags.mutable,
+    ...(cert === undefined || key === undefined ? {} : { tls: { cert, key } }),
+    htpasswd: file(flags.htpasswd),
+    url: flags.url === '' ? undefined : flags.url,
+    insecureListen: flags['insecure-listen'],
+    onWarning: (warning) => context.warn(warning),
+    log: (request) => logRequest(context, request),
+  };
+}
+
+/** `HOST:PORT`, `[::1]:PORT`, or `:PORT` for every address, as Go writes it. */
+function parseAddress(text: string): { readonly host: string; readonly port: number } {
+  const [, bracketed, plain, port] = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text) ?? [];
+  const host = bracketed ?? (plain === '' ? '::' : plain);
+  if (host === undefined || !(Number(port) <= 65_535)) {
+    throw new CliError(
+      'flag-invalid',
+      `invalid argument "${text.slice(0, 80)}" for "--address" flag: expected HOST:PORT`,
+    );
+  }
+  return { host, port: Number(port) };
+}
+
+function announce(context: CommandContext, url: string, data: string, readyFile: string | undefined): void {
+  const document: ReadyDocument = { registry: url };
+  context.stderr(`serving ${url} from ${data}\n`);
+  if (context.json) writeJson(context, { ...document, warnings: context.warnings });
+  if (readyFile === undefined) return;
+  replaceFiles([{ path: readyFile, bytes: Buffer.from(`${JSON.stringify(document)}\n`), mode: 0o644 }]);
+}
+
+function logRequest(
+  context: CommandContext,
+  { method, path, status, milliseconds, address, error }: AnsweredRequest,
+): void {
+  if (error !== undefined) {
+    const cause = error instanceof Error ? error.message : 'unknown';
+    context.warn(`${method} ${path} ${status}: ${cause}`);
+  } else context.debug(`${address} ${method} ${path} ${status} ${milliseconds.toFixed(1)} ms`);
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((done) => {
+    if (signal.aborted) done();
+    else signal.addEventListener('abort', () => done(), { once: true });
+  });
+}

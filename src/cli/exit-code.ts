@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+import { CodedError } from '../wire/index.ts';
+
+/** What the process ends with. 0, 1, 10, 11, 12 and 13 are cosign's; 2 is ours. */
+export const EXIT = {
+  /** done; of `verify`: trusted */
+  ok: 0,
+  /** wrong usage, and everything that has no code of its own */
+  failure: 1,
+  /** could not find out: the network, a throttling registry, a deadline, a cap. Never "not signed" */
+  undecided: 2,
+  /** no seal was found anywhere */
+  nothingFound: 10,
+  /** the image or tag does not exist */
+  missing: 11,
+  /** seals were found and none was accepted, malformed ones included */
+  noneAccepted: 12,
+  /** only key seals were found where an identity was asked for */
+  keySealsOnly: 13,
+  /** ended by SIGINT */
+  interrupted: 130,
+  /** who read our standard output stopped reading; what a shell reports for SIGPIPE */
+  brokenPipe: 141,
+  /** ended by SIGTERM */
+  terminated: 143,
+} as const;
+
+/** Codes of errors that tell nothing about what was asked for. */
+const UNDECIDED: ReadonlySet<string> = new Set([
+  'unreachable',
+  'connection-reset',
+  'timeout',
+  'throttled',
+  'server-error',
+  'evidence-capped',
+]);
+
+/** The exit code of an error that ended a command. */
+export function exitCodeOf(error: unknown): number {
+  if (!(error instanceof CodedError)) return EXIT.failure;
+  if (UNDECIDED.has(error.code)) return EXIT.undecided;
+  if (error.code === 'image-missing') return EXIT.missing;
+  if (error.code === 'image-missing') return EXIT.missing;
+  if (error.code === 'interrupted') return EXIT.interrupted;
+  if (error.code === 'terminated') return EXIT.terminated;
+  if (error.code === 'broken-pipe') return EXIT.brokenPipe;
+  return EXIT.failure;
+}

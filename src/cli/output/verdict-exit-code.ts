@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { RefusalReason, Verdict } from '../../image/index.ts';
+import { EXIT } from '../exit-code.ts';
+
+/** One image of a `verify`, with its answer. */
+export interface ImageVerdict {
+  /** as it was typed */
+  readonly image: string;
+  /** `registry/repository`, or the path of a layout */
+  readonly repository: string;
+  readonly verdict: Verdict;
+}
+
+const OF_REFUSAL: Readonly<Record<RefusalReason, number>> = {
+  'nothing-found': EXIT.nothingFound,
+  'image-missing': EXIT.missing,
+  'none-accepted': EXIT.noneAccepted,
+  'key-seals-only': EXIT.keySealsOnly,
+};
+
+/** The exit code for one answer. */
+export function exitCodeOfVerdict(verdict: Verdict): number {
+  if (verdict.kind === 'trusted') return EXIT.ok;
+  return verdict.kind === 'undecided' ? EXIT.undecided : OF_REFUSAL[verdict.reason];
+}
+
+/** The exit code for several: the first refusal's, else *undecided*, else 0. */
+export function exitCodeOfVerdicts(verdicts: readonly ImageVerdict[]): number {
+  const codes = verdicts.map(({ verdict }) => exitCodeOfVerdict(verdict));
+  return (
+    codes.find((code) => code !== EXIT.ok && code !== EXIT.undecided) ??
+    codes.find((code) => code !== EXIT.ok) ??
+    EXIT.ok
+  );
+}

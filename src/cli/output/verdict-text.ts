@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { PlaceName, PlaceReport, RefusalReason, Rejection, Verdict } from '../../image/index.ts';
+import type { CommandContext } from '../context.ts';
+import { printable } from './printable.ts';
+import { style } from './style.ts';
+import type { ImageVerdict } from './verdict-exit-code.ts';
+
+const MAX_SHOWN = 5;
+
+/** What is said of each refusal. The first words are cosign's: pipelines look for them. */
+const REASONS: Readonly<Record<RefusalReason, string>> = {
+  'nothing-found': 'no signatures found',
+  'image-missing': 'image tag not found',
+  'none-accepted': 'no matching signatures',
+  'key-seals-only': 'no certificate found on signature',
+};
+
+const PLACES: Readonly<Record<PlaceName, string>> = {
+  'referrers-api': 'referrers',
+  'fallback-tag': 'referrers (fallback tag)',
+  layout: 'layout',
+  'signature-tag': '.sig tag',
+};
+
+/**
+ * An answer other than *trusted*, for people: one line that says what and why, then each seal that was read and why it did not count,
+ * then what to do.
+ */
+export function explainVerdict(
+  context: Pick<CommandContext, 'color'>,
+  { image, repository, verdict }: ImageVerdict,
+): string {
+  const paint = style(context.color);
+  if (verdict.kind === 'trusted') return '';
+  const name = verdict.digest === undefined || image.includes('@') ? image : `${image} (${verdict.digest})`;
+  const lines = [`${paint.red('Error:')} ${headline(verdict, printable(name), repository)}`];
+  for (const rejection of verdict.rejected.slice(0, MAX_SHOWN)) lines.push(`  - ${describe(rejection)}`);
+  if (verdict.rejected.length > MAX_SHOWN)
+    lines.push(`  - and ${verdict.rejected.length - MAX_SHOWN} more (--json lists all)`);
+  if (verdict.kind === 'refused' && verdict.reason !== 'image-missing')
+    lines.push(`  looked in: ${verdict.places.map(place).join(', ')}`);
+  const hint = hintFor(verdict);
+  if (hint !== undefined) lines.push(`${paint.dim('hint:')} ${hint}`);
+  return `${lines.join('\n')}\n`;
+}
+
+function headline(verdict: Exclude<Verdict, { kind: 'trusted' }>, name: string, repository: string): string {
+  if (verdict.kind === 'undecided') {
+    return `undecided: ${name}: could not find out who sealed it: ${printable(verdict.cause.message)} [${verdict.cause.code}]`;
+  }
+  const reason = REASONS[verdict.reason];
+  if (verdict.reason === 'image-missing') return `${reason}: ${name}: ${repository} has no such image`;
+  if (verdict.reason === 'nothing-found') return `${reason}: ${name}: nobody sealed this digest`;
+  const count = verdict.rejected.length;
+  return `${reason}: ${name}: ${count === 1 ? 'one seal was found, and it is not accepted' : `${count} seals were found, and none is accepted`}`;
+}
+
+function whyNot({ code, found, expected }: Rejection): string {
+  return `${printable(found)}, expected ${printable(expected)} [${code}]`;
+}
+
+function describe(rejection: Rejection): string {
+  const { name, manifest, index } = rejection.place;
+  const where = `${PLACES[name]} ${manifest.slice(0, 19)}…${index === undefined ? '' : ` layer ${index + 1}`}`;
+  return `${rejection.format} at ${where}: ${whyNot(rejection)}`;
+}
+
+function place(report: PlaceReport): string {
+  const name = PLACES[report.name];
+  if (report.outcome === 'read') return `${name}: ${report.read} of ${report.of} read`;
+  return report.outcome === 'failed'
+    ? `${name}: ${report.code}`
+    : `${name}: ${report.outcome === 'absent' ? 'none' : 'not asked'}`;
+}
+
+function hintFor(verdict: Verdict): string | undefined {
+  if (verdict.kind === 'undecided')
+    return 'nothing is known about the image; run it again, or see what stops the registry from answering';
+  if (verdict.kind !== 'refused') return undefined;
+  if (verdict.reason === 'nothing-found') return 'seal it with: bulla sign --key cosign.key IMAGE@DIGEST';
+  if (verdict.reason === 'key-seals-only') return 'it was sealed with a key: verify with --key';
+  return undefined;
+}

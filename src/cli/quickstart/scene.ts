@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openRemoteRepository, packImage, pushImage, type Digest, type Repository } from '../../oci/index.ts';
+import { serveRegistry, type RunningRegistry } from '../../registry/index.ts';
+import {
+  encodePublicKey,
+  encryptPrivateKey,
+  generatePrivateKey,
+  keySigner,
+  type PublicKey,
+  type Signer,
+} from '../../trust/index.ts';
+
+/** Tags are written once, except where somebody says otherwise: the playground stands for registries that let tags move. */
+export const WRITE_ONCE = '**:*';
+const MUTABLE = 'playground/**:*';
+export const DEMO = { repository: 'platform/demo-api', tag: '2026.04.09' } as const;
+/** Protects the throw-away key on disk; printed, so that it can be used by hand. */
+export const PASSWORD = 'quickstart';
+
+/** Who holds a key. */
+export interface KeyHolder {
+  readonly publicKey: PublicKey;
+  readonly signer: Signer;
+}
+
+/** What the play is played on: a folder, a registry, and repositories in it. */
+export interface Scene {
+  readonly folder: string;
+  readonly registry: RunningRegistry;
+  /** `HOST:PORT` */
+  readonly host: string;
+  repository(name: string): Repository;
+  close(): Promise<void>;
+}
+
+/** Opens the stage: a temporary folder with a registry on loopback. */
+export async function openScene(port: number): Promise<Scene> {
+  const folder = await mkdtemp(join(tmpdir(), 'bulla-quickstart-'));
+  try {
+    const registry = await serveRegistry({
+      data: join(folder, 'registry'),
+      host: '127.0.0.1',
+      port,
+      writeOnce: [WRITE_ONCE],
+      mutable: [MUTABLE],
+    });
+    const host = new URL(registry.url).host;
+    return {
+      folder,
+      registry,
+      host,
+      repository: (name) => openRemoteRepository({ registry: host, repository: name }, {}),
+      async close() {
+        await registry.close();
+        await rm(folder, { recursive: true, force: true });
+      },
+    };
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** Packs a tiny service that says `greeting` and pushes it. */
+export async function pushService(
+  scene: Scene,
+  repository: Repository,
+  tag: string,
+  greeting: string,
+): Promise<Digest> {
+  const service = join(scene.folder, 'service');
+  await rm(service, { recursive: true, force: true });
+  await mkdir(service);
+  await writeFile(join(service, 'server.sh'), `#!/bin/sh\necho '${greeting}'\n`, { mode: 0o755 });
+  const packed = await packImage(service, { entrypoint: ['/server.sh'] });
+  try {
+    return (await pushImage(repository, packed, { tag })).descriptor.digest;
+  } finally {
+    await packed.close();
+  }
+}
+
+/** A new key, in memory. */
+export async function newKey(): Promise<KeyHolder> {
+  const key = await generatePrivateKey('ecdsa-p256');
+  return { publicKey: key.publicKey, signer: keySigner(key) };
+}
+
+/** A new key that is kept in the stage's folder as `cosign.key` and `cosign.pub`. */
+export async function newKeyPair(scene: Scene): Promise<KeyHolder> {
+  const key = await generatePrivateKey('ecdsa-p256');
+  await writeFile(join(scene.folder, 'cosign.key'), await encryptPrivateKey(key, Buffer.from(PASSWORD)), {
+    mode: 0o600,
+  });
+  await writeFile(join(scene.folder, 'cosign.pub'), encodePublicKey(key.publicKey));
+  return { publicKey: key.publicKey, signer: keySigner(key) };
+}

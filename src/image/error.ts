@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+import { CodedError } from '../wire/index.ts';
+
+/** What can go wrong between an image and its seals. */
+export type ImageErrorCode =
+  | 'image-missing'
+  | 'evidence-capped'
+  | 'seal-not-readable'
+  | 'seal-conflict'
+  | 'signature-manifest-malformed'
+  | 'signature-manifest-full'
+  | 'unexpected';
+
+/** An error of the room `image`. */
+export class ImageError extends CodedError<ImageErrorCode> {}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Digest } from '../oci/index.ts';
+import {
+  decodeSimpleSigning,
+  decodeStatement,
+  SIGN_PREDICATE_TYPE,
+  TrustError,
+  verifyBundle,
+  type PublicKey,
+  type SealCheck,
+  type SimpleSigning,
+  type Statement,
+} from '../trust/index.ts';
+import { WireError, type Json } from '../wire/index.ts';
+import type { Candidate } from './finding.ts';
+import type { Rejection, RejectionCode, Seal } from './verdict.ts';
+
+/** The type that cosign writes into a simple-signing payload. */
+export const CONTAINER_IMAGE_SIGNATURE = 'cosign container image signature';
+
+/** Who must have sealed, and what the seal must say. */
+export interface Expectation {
+  /**
+   * Any of these keys may have signed, so that keys can overlap while they rotate. `identity` asks for a certificate instead: seals by
+   * a bare key are told apart from it, and certificates are not judged by this version, so that none is accepted.
+   */
+  readonly signers: { readonly kind: 'keys'; readonly keys: readonly PublicKey[] } | { readonly kind: 'identity' };
+  /** `-a` pairs that the seal must carry */
+  readonly annotations?: Readonly<Record<string, string>>;
+  /**
+   * cosign's `--check-claims`; true unless told. False drops the annotation check, and for legacy seals the comparison of the
+   * payload's digest with the image: a seal of another image then passes.
+   */
+  readonly checkClaims?: boolean;
+}
+
+/** What judging a candidate gave. */
+export type Judgement =
+  | { readonly kind: 'accepted'; readonly seal: Seal }
+  | { readonly kind: 'rejected'; readonly rejection: Rejection };
+
+/** Judges one signature: is it one, by whom I expect, about this digest, saying what I expect? */
+export async function judge(candidate: Candidate, digest: Digest, expectation: Expectation): Promise<Judgement> {
+  const otherType = otherPredicateType(candidate);
+  if (otherType !== undefined) {
+    return reject(candidate, 'predicate-type-mismatch', `an attestation of type ${otherType}`, SIGN_PREDICATE_TYPE);
+  }
+  if (expectation.signers.kind === 'identity') {
+    return candidate.certified
+      ? reject(
+          candidate,
+          'certificate-unsupported',
+          'a seal by a certificate',
+          'a seal by a key, which is what this version judges',
+        )
+      : reject(candidate, 'key-material', 'a seal by a key', 'a seal by a certificate with the asked identity');
+  }
+  const check = await verifyBundle(candidate.bundle, candidate.artifact, { keys: expectation.signers.keys });
+  if (check.kind === 'rejected') return { kind: 'rejected', rejection: { ...about(candidate), ...check.rejection } };
+  return candidate.format === 'legacy'
+    ? judgeLegacy(candidate, check, digest, expectation)
+    : judgeBundle(candidate, check, expectation);
+}
+
+// Peeked at before the signature is checked: an attestation is no signature, whoever made it.
+function otherPredicateType(candidate: Candidate): string | undefined {
+  const { content } = candidate.bundle;
+  if (candidate.format === 'legacy' || content.kind !== 'dsse') return undefined;
+  try {
+    const { predicateType } = decodeStatement(content.envelope.payload);
+    return predicateType === SIGN_PREDICATE_TYPE ? undefined : predicateType;
+  } catch (error) {
+    if (error instanceof TrustError || error instanceof WireError) return undefined;
+    throw error;
+  }
+}
+
+type Accepted = Extract<SealCheck, { kind: 'accepted' }>;
+
+function judgeBundle(candidate: Candidate, check: Accepted, expectation: Expectation): Judgement {
+  if (check.content.kind !== 'statement') {
+    return reject(
+      candidate,
+      'payload-type-unexpected',
+      'a signature over bytes',
+      'a DSSE envelope with an in-toto statement',
+    );
+  }
+  const annotations = annotationsOf(check.content.statement, candidate);
+  return finish(candidate, check, expectation, { annotations });
+}
+
+function annotationsOf(statement: Statement, candidate: Candidate): Readonly<Record<string, Json>> {
+  const { artifact } = candidate;
+  if (artifact.kind !== 'digest') return {};
+  return statement.subjects.find((subject) => subject.digest[artifact.algorithm] === artifact.hex)?.annotations ?? {};
+}
+
+function judgeLegacy(candidate: Candidate, check: Accepted, digest: Digest, expectation: Expectation): Judgement {
+  const payload = candidate.artifact.kind === 'bytes' ? candidate.artifact.bytes : new Uint8Array();
+  let claims: SimpleSigning;
+  try {
+    claims = decodeSimpleSigning(payload);
+  } catch (error) {
+    if (!(error instanceof TrustError || error instanceof WireError)) throw error;
+    return reject(candidate, 'payload-malformed', error.message, 'a simple-signing payload');
+  }
+  if (claims.type !== CONTAINER_IMAGE_SIGNATURE) {
+    return reject(candidate, 'claims-mismatch', `type '${claims.type}'`, `type '${CONTAINER_IMAGE_SIGNATURE}'`);
+  }
+  if (expectation.checkClaims !== false && claims.manifestDigest !== digest) {
+    return reject(candidate, 'subject-mismatch', `a seal of ${claims.manifestDigest}`, `a seal of ${digest}`);
+  }
+  const annotations = claims.optional ?? {};
+  return finish(candidate, check, expectation, { annotations, dockerReference: claims.dockerReference, payload });
+}
+
+function finish(
+  candidate: Candidate,
+  check: Accepted,
+  expectation: Expectation,
+  said: Pick<Seal, 'annotations' | 'dockerReference' | 'payload'>,
+): Judgement {
+  if (expectation.checkClaims !== false) {
+    for (const [key, value] of Object.entries(expectation.annotations ?? {})) {
+      const found = Object.hasOwn(said.annotations, key) ? said.annotations[key] : undefined;
+      if (found !== value) {
+        const shown =
+          found === undefined
+            ? `no annotation ${key}`
+            : `${key}=${typeof found === 'string' ? found : JSON.stringify(found)}`;
+        return reject(candidate, 'annotation-mismatch', shown, `${key}=${value}`);
+      }
+    }
+  }
+  const { format, place } = candidate;
+  return {
+    kind: 'accepted',
+    seal: { format, place, signer: check.signer, scheme: check.scheme, log: 'not-checked', ...said },
+  };
+}
+
+function about(candidate: Candidate): Pick<Rejection, 'place' | 'format'> {
+  return { place: candidate.place, format: candidate.format };
+}
+
+function reject(candidate: Candidate, code: RejectionCode, found: string, expected: string): Judgement {
+  return { kind: 'rejected', rejection: { ...about(candidate), code, found, expected } };
+}

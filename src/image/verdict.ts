@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Digest } from '../oci/index.ts';
+import type { PublicKey, RejectionCode as SealRejectionCode, SignatureScheme } from '../trust/index.ts';
+import type { CodedError, Json } from '../wire/index.ts';
+import type { Place, PlaceReport } from './place.ts';
+
+/** The two ways in which a signature is written beside an image. */
+export type SealFormat = 'bundle' | 'legacy';
+
+/** A signature that was accepted: by whom, over what, where it lies. */
+export interface Seal {
+  readonly format: SealFormat;
+  readonly place: Place;
+  readonly signer: { readonly kind: 'key'; readonly key: PublicKey };
+  readonly scheme: SignatureScheme;
+  /** what was checked of transparency: a key seal without a trusted root is not looked up in a log */
+  readonly log: 'not-checked';
+  /** `-a` pairs that the signer sealed along; unknown JSON in legacy seals is kept */
+  readonly annotations: Readonly<Record<string, Json>>;
+  /** the repository that the signer named; a legacy seal has one, a bundle has none */
+  readonly dockerReference?: string;
+  /** a legacy seal's payload, byte for byte what was signed */
+  readonly payload?: Uint8Array;
+}
+
+/**
+ * Why a signature was not accepted: the checks of one bundle, and those of this room.
+ *
+ * - `bundle-malformed`: what lies there says it is a seal, and cannot be read as one
+ * - `predicate-type-mismatch`: it is an attestation of another kind, not a signature
+ * - `annotation-mismatch`: a demanded `-a` pair is missing or other
+ * - `claims-mismatch`: a legacy payload is of another type than a container image signature
+ * - `evidence-missing`: it is listed and its manifest or blob is not there
+ * - `certificate-unsupported`: an identity was asked, and this version judges keys only
+ * - `too-large`: it is larger than any signature
+ * - `manifest-malformed`: the manifest that should carry it is none
+ */
+export type RejectionCode =
+  | SealRejectionCode
+  | 'predicate-type-mismatch'
+  | 'bundle-malformed'
+  | 'annotation-mismatch'
+  | 'claims-mismatch'
+  | 'evidence-missing'
+  | 'certificate-unsupported'
+  | 'too-large'
+  | 'manifest-malformed';
+
+/** A signature that was not accepted, and why. */
+export interface Rejection {
+  readonly place: Place;
+  readonly format: SealFormat;
+  readonly code: RejectionCode;
+  readonly found: string;
+  readonly expected: string;
+}
+
+/** Why an image is refused, from "nobody sealed it" to "somebody else did". */
+export type RefusalReason = 'image-missing' | 'nothing-found' | 'none-accepted' | 'key-seals-only';
+
+/** A check that a flag switched off. It shows in every output. */
+export type Weakening = 'claims-not-checked';
+
+interface Inspection {
+  /** each place in the order it was asked, or would have been */
+  readonly places: readonly PlaceReport[];
+  readonly rejected: readonly Rejection[];
+  readonly weakened: readonly Weakening[];
+}
+
+/** The answer to "is this digest sealed by whom I expect?". */
+export type Verdict =
+  | (Inspection & { readonly kind: 'trusted'; readonly digest: Digest; readonly seals: readonly [Seal, ...Seal[]] })
+  | (Inspection & {
+      readonly kind: 'refused';
+      readonly reason: RefusalReason;
+      readonly digest?: Digest;
+      /** the rejection that came closest to being accepted */
+      readonly nearest?: Rejection;
+    })
+  | (Inspection & { readonly kind: 'undecided'; readonly digest?: Digest; readonly cause: CodedError });

@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+export type { AnsweredRequest } from './http/node-listener.ts';
+export type { TlsFiles } from './listen.ts';
+export { TagRules, type TagProtection } from './rules/tag-rules.ts';
+export { RegistryServeError, type RegistryServeErrorCode } from './serve-error.ts';
+export { serveRegistry, type RegistryLimits, type RunningRegistry, type ServeRegistryOptions } from './serve.ts';
+export { StoredRepository } from './storage/stored-repository.ts';

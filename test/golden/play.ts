@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { runInProcess, type Ran } from './in-process.ts';
+import { GOLDEN, type RecordedCommand } from './transcript.ts';
+
+/** Where recorded commands are played again. */
+export interface Stage {
+  /** `localhost:PORT` of the registry */
+  readonly host: string;
+  /** stands before each repository, for example `s12/`, so that moments do not mix */
+  readonly prefix: string;
+}
+
+/** The password of every recorded key. */
+const PASSWORD = 'pw';
+
+/** Which registries the recorder used: without and with the referrers API. */
+const RECORDED_HOST = /\blocalhost:(?:5551|5563)\//g;
+
+/**
+ * The bulla command that does what a recorded cosign command did. The flags are cosign's; only cosign 2 has to be told apart, which
+ * seals in the legacy format where bulla would make a bundle.
+ */
+function equivalent(command: RecordedCommand, stage: Stage): readonly string[] {
+  const [verb = '', ...rest] = PLAYED_AS[`${command.case} #${command.at}`] ?? command.args;
+  const format = verb === 'sign' && command.program === 'cosign-2.5.0' ? ['--format', 'legacy'] : [];
+  return [verb, ...format, ...rest].map((word) => onStage(word, stage));
+}
+
+/** A recording that names no image, and says in words what was run. */
+const PLAYED_AS: Readonly<Record<string, readonly string[]>> = {
+  'misc-3.1.1 #30': [
+    'sign',
+    '--key',
+    'plain.pem',
+    '--use-signing-config=false',
+    '--tlog-upload=false',
+    '--yes',
+    'localhost:5551/golden/misc-3.1.1:single',
+  ],
+};
+
+/** A text with the address of the stage in place of the recorder's. */
+export function onStage(text: string, { host, prefix }: Stage): string {
+  return text.replaceAll(RECORDED_HOST, `${host}/${prefix}`);
+}
+
+/** A text with the recorder's address in place of the stage's. */
+function offStage(text: string, { host, prefix }: Stage, command: RecordedCommand): string {
+  const recorded = command.line.includes('localhost:5563/') ? 'localhost:5563/' : 'localhost:5551/';
+  return text.replaceAll(`${host}/${prefix}`, recorded);
+}
+
+/** The folder in which the commands of a case were run, made again. */
+export class Folder {
+  readonly path: string = mkdtempSync(join(tmpdir(), 'bulla-golden-'));
+
+  constructor(name: string) {
+    for (const shared of ['_keys', '_inputs']) symlinkSync(join(GOLDEN, shared), join(this.path, shared));
+    const own = join(GOLDEN, name);
+    for (const file of readdirSync(own)) {
+      if (!['layout', 'manifests', 'transcript.txt', 'plain.pem'].includes(file)) {
+        symlinkSync(join(own, file), join(this.path, file));
+      }
+    }
+    writeFileSync(join(this.path, 'junk.pub'), 'junk\n');
+  }
+
+  /** Puts in place what was there only from a command on. */
+  prepare(command: RecordedCommand): void {
+    const key = join(GOLDEN, command.case, 'plain.pem');
+    if (existsSync(key) && command.at === 30) copyFileSync(key, join(this.path, 'plain.pem'));
+  }
+
+  remove(): void {
+    rmSync(this.path, { recursive: true, force: true });
+  }
+}
+
+/** Plays one command, with further flags. @returns what bulla printed, with the recorder's address in it */
+export async function play(
+  command: RecordedCommand,
+  stage: Stage,
+  folder: Folder,
+  flags: readonly string[] = [],
+): Promise<Ran> {
+  folder.prepare(command);
+  const [verb = '', ...rest] = equivalent(command, stage);
+  const env = Object.fromEntries(Object.entries(command.env).map(([name, value]) => [name, onStage(value, stage)]));
+  const ran = await runInProcess([verb, ...flags, ...rest], {
+    cwd: folder.path,
+    env: { HOME: folder.path, COSIGN_PASSWORD: PASSWORD, ...env },
+    ...(command.stdin === undefined ? {} : { stdin: command.stdin }),
+  });
+  return { ...ran, stdout: offStage(ran.stdout, stage, command) };
+}
