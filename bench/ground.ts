@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { bundleCommandLine } from '../build/bundle.ts';
 import { findClient } from '../test/interop/clients.ts';
 
 /** What the benches stand on: a fresh folder, the programs, and what was started for them. */
@@ -12,7 +13,7 @@ export class Ground {
   readonly folder: string = mkdtempSync(join(tmpdir(), 'bulla-bench-'));
   readonly node: string = process.execPath;
   /** the command as npm installs it, to be given to `node` */
-  readonly script: string = join(this.root, 'dist/cli/main.js');
+  readonly script: string = join(this.folder, 'cli/main.js');
   /** the release binary */
   readonly binary: string = join(this.root, 'dist/bulla');
   readonly cosign: string | undefined = findClient('cosign-3');
@@ -27,6 +28,14 @@ export class Ground {
   };
   readonly #children: ChildProcess[] = [];
 
+  /** Builds what is measured: the command line as the npm package has it, and the release binary. @throws Error */
+  async build(): Promise<void> {
+    writeFileSync(join(this.folder, 'package.json'), '{ "type": "module" }');
+    await bundleCommandLine(join(this.folder, 'cli'));
+    const { status, stdout, stderr } = spawnSync(this.node, ['build/binary.ts'], { cwd: this.root, encoding: 'utf8' });
+    if (status !== 0) throw new Error(`build/binary.ts ended with ${status}: ${stdout}${stderr}`);
+  }
+
   /** Runs the release binary to its end and answers its stdout. @throws Error with its stderr where it fails */
   bulla(...args: readonly string[]): string {
     const { status, stdout, stderr } = spawnSync(this.binary, args, {
@@ -40,7 +49,7 @@ export class Ground {
 
   /** Starts a program that serves until `clear`. */
   start(program: string, args: readonly string[]): ChildProcess {
-    const child = spawn(program, args, { cwd: this.folder, env: this.env, stdio: ['ignore', 'ignore', 'inherit'] });
+    const child = spawn(program, args, { cwd: this.folder, env: this.env, stdio: 'ignore' });
     this.#children.push(child);
     return child;
   }

@@ -2,7 +2,6 @@
 
 // `npm run bench [-- [--json] [--rounds N] [NAME…]]`: builds, then measures Bulla beside the real cosign 3, docker-registry and the bare
 // runtime in one run. Prints tables, or one JSON document. Reaches no goal by failing: these numbers are read, not tested.
-import { spawnSync } from 'node:child_process';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { signBench, verifyBench, versionBench } from './command-line.ts';
@@ -34,15 +33,16 @@ if (unknown !== undefined || !Number.isInteger(rounds) || rounds < 1) {
 const ground = new Ground();
 process.once('SIGINT', () => void ground.clear().then(() => process.exit(130)));
 try {
-  for (const script of ['build/package.ts', 'build/binary.ts']) {
-    const { status } = spawnSync(ground.node, [script], { cwd: ground.root, stdio: ['ignore', 'ignore', 'inherit'] });
-    if (status !== 0) throw new Error(`${script} failed`);
-  }
-  const tables: Table[] = [];
-  for (const name of names) tables.push(...((await BENCHES[name]?.(ground, rounds)) ?? []));
+  await ground.build();
   const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}, node ${process.versions.node}`;
+  if (!values.json) console.log(`${machine}; medians of ${rounds} paired rounds\n`);
+  const tables: Table[] = [];
+  for (const name of names) {
+    const found = (await BENCHES[name]?.(ground, rounds)) ?? [];
+    if (!values.json) console.log(found.map(formatTable).join('\n'));
+    tables.push(...found);
+  }
   if (values.json) console.log(JSON.stringify({ machine, rounds, tables }, undefined, 2));
-  else console.log([`${machine}; medians of ${rounds} paired rounds\n`, ...tables.map(formatTable)].join('\n'));
 } finally {
   await ground.clear();
 }

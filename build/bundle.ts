@@ -9,7 +9,6 @@ import { rewriteImports } from './rewrite-imports.ts';
 const common = {
   absWorkingDir: root,
   bundle: true,
-  charset: 'utf8',
   format: 'esm',
   legalComments: 'none', // THIRD-PARTY-NOTICES.txt has them whole
   logLevel: 'error',

@@ -280,7 +280,7 @@ describe('signals and the timeout', () => {
   it('the timeout ends the command undecided', async () => {
     const { code, stderr } = await run(['probe', '--timeout', '5ms'], until);
     assert.equal(code, EXIT.undecided);
-    assert.equal(stderr, 'Error: did not finish within 5ms (--timeout)\n');
+    assert.equal(stderr, 'Error: probe: did not finish within 5ms (--timeout)\n');
   });
 
   it('the timeout does not end a service, and a signal lets it end well', async () => {

@@ -16,6 +16,9 @@ import type { Sink } from './output/sink.ts';
 /** How long a command may take to put its things away once it was told to end, in milliseconds. */
 const GRACE = { command: 2_000, service: 30_000 } as const;
 
+/** characters of a command that are shown in an error */
+const MAX_WORDS = 300;
+
 /** Node's timers hold 31 bits. */
 const LONGEST_TIMER = 2_147_483_647;
 
@@ -110,7 +113,7 @@ class Attempt {
       return code;
     } catch (error) {
       // what a command throws because it was told to end is not the news
-      throw this.#controller.signal.aborted ? this.#controller.signal.reason : error;
+      throw this.#controller.signal.aborted ? reasonOf(this.#controller.signal, command, parsed.args) : error;
     }
   }
 
@@ -198,6 +201,15 @@ function heedFlags(table: FlagTable, parsed: ParsedFlags<FlagTable>, context: Co
 function isDefault(value: unknown, standard: unknown): boolean {
   if (Array.isArray(value)) return value.every((item) => item === '');
   return value === standard || (value === '' && standard === undefined);
+}
+
+/** Why a command was told to end; where the time was up, with what it was that took so long. */
+function reasonOf(signal: AbortSignal, command: Command, args: readonly string[]): unknown {
+  const reason: unknown = signal.reason;
+  if (!(reason instanceof CliError) || reason.code !== 'timeout') return reason;
+  const words = [command.name, ...args].join(' ');
+  const what = words.length > MAX_WORDS ? `${words.slice(0, MAX_WORDS)}…` : words;
+  return new CliError('timeout', `${what}: ${reason.message}`);
 }
 
 function checkArguments(command: Command, args: readonly string[], program: string): void {

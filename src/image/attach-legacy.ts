@@ -34,7 +34,7 @@ export async function attachLegacy(
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     if (attempt > 0) await jitter(50 * 2 ** attempt);
     const existing = await repository.manifest(tag);
-    if (existing !== undefined && (await signedBefore(existing, layer, key))) {
+    if (existing !== undefined && (await signedBefore(repository, tag, existing, layer, key))) {
       return { descriptor: existing.descriptor, existed: true };
     }
     const descriptor = await append(repository, tag, existing, layer, options);
@@ -53,7 +53,7 @@ async function append(
   layer: LegacyLayer,
   options: SignatureManifestOptions,
 ): Promise<Descriptor | undefined> {
-  const manifest = appendSignature(existing?.bytes, layer, options);
+  const manifest = inPlace(repository, tag, () => appendSignature(existing?.bytes, layer, options));
   await repository.putBlob(inMemory(manifest.config));
   try {
     const expect = existing?.descriptor.digest ?? 'absent';
@@ -70,8 +70,14 @@ async function readBack(repository: Repository, tag: string, layer: LegacyLayer)
   return stored !== undefined && layersOf(stored).some((found) => signatureIn(found, layer) === layer.signature);
 }
 
-async function signedBefore(existing: StoredManifest, layer: LegacyLayer, key: PublicKey): Promise<boolean> {
-  for (const found of layersOf(existing)) {
+async function signedBefore(
+  repository: Repository,
+  tag: string,
+  existing: StoredManifest,
+  layer: LegacyLayer,
+  key: PublicKey,
+): Promise<boolean> {
+  for (const found of inPlace(repository, tag, () => layersOf(existing))) {
     const encoded = signatureIn(found, layer);
     if (encoded === undefined) continue;
     try {
@@ -82,6 +88,17 @@ async function signedBefore(existing: StoredManifest, layer: LegacyLayer, key: P
     }
   }
   return false;
+}
+
+/** What is wrong with the manifest under the tag, said with its name: what others signed there is not written over. */
+function inPlace<T>(repository: Repository, tag: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    if (!(cause instanceof ImageError || cause instanceof RegistryError)) throw cause;
+    const code = cause instanceof ImageError ? cause.code : 'signature-manifest-malformed';
+    throw new ImageError(code, `no signature can be added to ${repository.name}:${tag}: ${cause.message}`, { cause });
+  }
 }
 
 function layersOf(stored: StoredManifest): readonly Descriptor[] {

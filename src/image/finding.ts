@@ -34,8 +34,10 @@ export interface LeadListing {
   readonly exists: boolean;
   /** likeliest first; hints decide the order and nothing else */
   readonly leads: readonly Lead[];
-  /** how many there are where a cap cut the list (at least this many) */
+  /** how many are listed */
   readonly total: number;
+  /** the listing itself was cut: there are more than `total` */
+  readonly endless?: boolean;
   readonly truncated: boolean;
 }
 

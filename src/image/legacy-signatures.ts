@@ -35,6 +35,10 @@ export async function legacyLeads(repository: Repository, tag: string, limits: E
     layers = layersOf(stored);
   } catch (error) {
     if (!(error instanceof RegistryError)) throw error;
+    // more layers than are read: one of those may be the seal that is expected
+    if (error.code === 'too-large') {
+      throw new RegistryError('evidence-capped', `${repository.name}:${tag}: ${error.message}`, { cause: error });
+    }
     const place: Place = { name: 'signature-tag', repository: repository.name, manifest: stored.descriptor.digest };
     const finding = rejected(place, 'manifest-malformed', error.message, 'an image manifest');
     return { exists: true, leads: [{ load: async () => [finding] }], total: 1, truncated: false };
@@ -50,7 +54,8 @@ export async function legacyLeads(repository: Repository, tag: string, limits: E
 
 function layersOf(stored: StoredManifest): readonly Descriptor[] {
   const manifest = decodeManifest(stored.bytes, stored.descriptor.mediaType);
-  return manifest.kind === 'image' ? manifest.layers : [];
+  if (manifest.kind === 'image') return manifest.layers;
+  throw new RegistryError('manifest-malformed', 'it is an index, expected an image manifest');
 }
 
 function layerLead(

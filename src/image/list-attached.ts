@@ -22,6 +22,8 @@ export type Attached =
       readonly tag: string;
       readonly manifest: Digest;
       readonly layers: readonly Descriptor[];
+      /** why the manifest could not be read, if it could not */
+      readonly fault?: string;
     }
   | {
       readonly kind: 'referrer';
@@ -66,8 +68,13 @@ export async function listAttached(repository: Repository, digest: Digest, tagPr
 async function readTag(repository: Repository, attached: AttachedKind, tag: string): Promise<Attached | undefined> {
   const stored = await repository.manifest(tag);
   if (stored === undefined) return undefined;
-  const layers = layersOf(stored.bytes, stored.descriptor.mediaType);
-  return { kind: 'tag', attached, tag, manifest: stored.descriptor.digest, layers };
+  const item = { kind: 'tag', attached, tag, manifest: stored.descriptor.digest } as const;
+  try {
+    return { ...item, layers: layersOf(stored.bytes, stored.descriptor.mediaType) };
+  } catch (error) {
+    if (error instanceof RegistryError) return { ...item, layers: [], fault: error.message };
+    throw error;
+  }
 }
 
 async function readReferrer(repository: Repository, descriptor: Descriptor): Promise<Attached> {

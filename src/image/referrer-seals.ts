@@ -34,6 +34,7 @@ export function referrerLeads(
     exists: listing.exists,
     leads: read.map(({ descriptor }) => referrerLead(repository, subject, listing, descriptor, limits)),
     total: ordered.length,
+    endless: listing.truncated,
     truncated: listing.truncated || read.length < ordered.length,
   };
 }

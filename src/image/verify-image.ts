@@ -136,7 +136,7 @@ class Inspection {
     }
     const { read, failure } = await this.#readLeads(listing.leads, digest);
     const capped = listing.truncated && !this.#settled();
-    const cause = failure ?? (capped ? cappedAt(name, read, listing.total) : undefined);
+    const cause = failure ?? (capped ? cappedAt(name, read, listing) : undefined);
     this.#failure ??= cause;
     this.#places.push(
       cause === undefined
@@ -170,10 +170,10 @@ class Inspection {
   }
 }
 
-function cappedAt(name: string, read: number, total: number): RegistryError {
+function cappedAt(name: string, read: number, { total, endless = false }: LeadListing): RegistryError {
   return new RegistryError(
     'evidence-capped',
-    `${name}: ${read} of ${total} entries were read and none is a seal that was expected; the rest is not known`,
+    `${name}: a cap ended the search: ${read} of ${endless ? 'more than ' : ''}${total} entries were read, and none is a seal that was expected`,
   );
 }
 

@@ -183,7 +183,8 @@ const MENDED: readonly ((text: string) => string)[] = [
   (text) => text.replace(/[:@]sha256[:-]([0-9a-f]{64})$/i, (_, hex: string) => `@sha256:${hex.toLowerCase()}`),
   (text) => text.replace(/@([0-9a-f]{64})$/i, (_, hex: string) => `@sha256:${hex.toLowerCase()}`),
   (text) => text.replace(/[:@]$/, ''),
-  (text) => text.replaceAll(/\/{2,}/g, '/').replace(/\/(?=$|[:@])/, ''),
+  // the slash behind a host stays: `host:5000` alone would be an image of Docker Hub
+  (text) => text.replaceAll(/\/{2,}/g, '/').replace(/(?<=^[^.:]*|\/.*)\/(?=$|[:@])/, ''),
   lowerCaseName,
 ];
 

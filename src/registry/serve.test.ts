@@ -416,6 +416,39 @@ describe('a blob of 256 MiB', () => {
   });
 });
 
+describe('a client that dawdles, or many', () => {
+  const bun = process.versions['bun'] !== undefined; // its node:http has neither limit
+
+  test('is given up where its headers do not come', { skip: bun }, async () => {
+    await serving({ limits: { headersMs: 100 } }, async ({ address }) => {
+      const socket = connect(address.port, '127.0.0.1');
+      let got = '';
+      socket.on('data', (chunk: Buffer) => (got += chunk.toString()));
+      socket.write('GET /v2/ HTTP/1.1\r\nX-Slow: ');
+      await once(socket, 'close');
+      assert.match(got, /^HTTP\/1\.1 408 /);
+    });
+  });
+
+  test('is turned away beyond the number of connections', { skip: bun }, async () => {
+    await serving({ limits: { connections: 2 } }, async ({ address }) => {
+      const open = async (): Promise<Socket> => {
+        const socket = connect(address.port, '127.0.0.1');
+        socket.on('error', () => undefined);
+        socket.write('GET /v2/ HTTP/1.1\r\nHost: h\r\n\r\n');
+        await Promise.race([once(socket, 'data'), once(socket, 'close')]);
+        return socket;
+      };
+      const sockets = [await open(), await open(), await open()];
+      assert.deepEqual(
+        sockets.map((socket) => socket.bytesRead > 0),
+        [true, true, false],
+      );
+      for (const socket of sockets) socket.destroy();
+    });
+  });
+});
+
 describe('an upload whose connection breaks', () => {
   test('shows nothing, and goes on where it ended', async () => {
     await serving({}, async (registry, client) => {

@@ -9,7 +9,7 @@ import { DirectoryObjectStore } from './directory-object-store.ts';
 import { disk } from './disk.ts';
 import type { FileSystem } from './file-system.ts';
 import { GroupFlush } from './group-flush.ts';
-import { LossyFileSystem, type Mischief } from './lossy-file-system.ts';
+import { LossyFileSystem, type Mischief } from './lossy-file-system.fixture.ts';
 import { gather, objectStoreContract, pattern, put, type ObjectStoreSubject } from './object-store.contract.ts';
 import { StoreError } from './store-error.ts';
 

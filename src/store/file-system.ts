@@ -2,7 +2,7 @@
 
 /**
  * The little of a file system that a store needs, so that tests can put a worse one in its place: one that loses what was not
- * flushed and reorders what was not ordered (`lossy-file-system.ts`).
+ * flushed and reorders what was not ordered (`lossy-file-system.fixture.ts`).
  */
 export interface FileSystem {
   /** Makes one directory whose parent exists; nothing happens if it is there. */

@@ -64,7 +64,21 @@ export type TrustErrorCode =
   /** a timestamp is asked for under a policy that the authority does not have */
   | 'timestamp-policy-unsupported'
   /** an authority that cannot give timestamps: a certificate for other purposes or another key's, a time at which it is not valid */
-  | 'timestamp-unissuable';
+  | 'timestamp-unissuable'
+  /** not a trusted root, or one that contradicts itself */
+  | 'trusted-root-malformed'
+  /** a trusted root of a version that is not read here */
+  | 'trusted-root-unsupported'
+  /** not a signing config */
+  | 'signing-config-malformed'
+  /** a signing config of a version that is not read here */
+  | 'signing-config-unsupported'
+  /** not a client trust config, or one of a version that is not read here */
+  | 'client-trust-config-malformed'
+  /** a signing config that names too few services that are valid and of a version that is spoken here */
+  | 'service-missing'
+  /** an expected identity that says too little: no issuer, no subject, or an expression that matches everything */
+  | 'identity-unspecific';
 
 /** Input that the room `trust` cannot use. A signature that does not hold is no error: it is a `Rejection`. */
 export class TrustError extends CodedError<TrustErrorCode> {}

@@ -64,6 +64,7 @@ export {
   decodeAddChainResponse,
   encodeAddChainResponse,
   encodeSct,
+  isPrecertificate,
   logIdOf,
   precertificateEntry,
   sctSignedData,
@@ -93,5 +94,102 @@ export {
 } from './key/public-key.ts';
 export { keySigner, type Signer } from './key/signer.ts';
 export { verifySignature, type SignatureScheme } from './key/verify-signature.ts';
+export {
+  defaultKeyDetails,
+  encodeLogBody,
+  KEY_DETAILS,
+  type DsseV1,
+  type DsseV2,
+  type HashedRekordV1,
+  type HashedRekordV2,
+  type IntotoV1,
+  type IntotoV2,
+  type KeyDefault,
+  type KeyDetails,
+  type LogBody,
+  type LogDigest,
+  type LogDigestAlgorithm,
+  type LogSignature,
+  type LogVerifier,
+} from './log/canonical-body.ts';
+export { decodeCheckpoint, encodeCheckpoint, hostOfLog, rekorV1Origin, type Checkpoint } from './log/checkpoint.ts';
+export { cosignedMessage, encodeCosignature, verifyCosignatures, type Cosignature } from './log/cosignature.ts';
+export { decodeLogBody } from './log/decode-canonical-body.ts';
+export type { LogRejection, LogRejectionCode } from './log/log-rejection.ts';
+export type { LoggedSignature, SignatureVerifier, SignedContent } from './log/logged-signature.ts';
+export {
+  consistencyProof,
+  foldProof,
+  inclusionProof,
+  planConsistency,
+  planInclusion,
+  planRoot,
+  treeRoot,
+  type NodeReader,
+  type ProofPlan,
+  type TreeNode,
+} from './log/merkle-proof.ts';
+export {
+  EMPTY_ROOT,
+  leafHash,
+  nodeHash,
+  rootFromInclusion,
+  verifyConsistency,
+  verifyInclusion,
+  type TreeHead,
+} from './log/merkle.ts';
+export {
+  decodeNoteKey,
+  encodeNoteKey,
+  noteKey,
+  noteKeyHash,
+  noteSigner,
+  signNote,
+  type NoteKey,
+  type NoteKeyType,
+  type NoteSigner,
+} from './log/note-key.ts';
+export { decodeNote, encodeNote, encodeNoteSignature, type NoteSignature, type SignedNote } from './log/note.ts';
+export { encodePromise, type LogPromise } from './log/promise.ts';
+export { decodeRekorBundle, decodeRekorEntries, readRekorBundle } from './log/rekor-entry.ts';
+export { RightEdge, type NodeHash } from './log/right-edge.ts';
+export {
+  entriesPath,
+  hashInTile,
+  parseTilePath,
+  TILE_WIDTH,
+  tileOf,
+  tilePath,
+  tilesToWrite,
+  type Tile,
+  type TilePlace,
+} from './log/tile.ts';
+export { logEntryIdentity, nameOfLog, type TransparencyLog } from './log/transparency-log.ts';
+export { verifyLogEntry, type LogEntryCheck, type LogEntryOptions } from './log/verify-entry.ts';
 export { signBundle } from './sign-bundle.ts';
+export {
+  buildTimestampResponse,
+  createTimestampIssuer,
+  SIGSTORE_TIMESTAMP_POLICY,
+  type TimestampGrant,
+  type TimestampIssuer,
+} from './timestamp/build-timestamp.ts';
+export type { MessageImprint, TimestampDigest } from './timestamp/digest-algorithm.ts';
+export type { IssuerAndSerial, SigningCertificateId } from './timestamp/signing-certificate.ts';
+export { timestampAuthority, type TimestampAuthority } from './timestamp/timestamp-authority.ts';
+export type { Accuracy, TimestampInfo } from './timestamp/timestamp-info.ts';
+export type { TimestampRejection, TimestampRejectionCode } from './timestamp/timestamp-rejection.ts';
+export {
+  decodeTimestampRequest,
+  encodeTimestampRequest,
+  type TimestampRequest,
+} from './timestamp/timestamp-request.ts';
+export {
+  decodeTimestampResponse,
+  encodeTimestampRefusal,
+  type TimestampFailure,
+  type TimestampResponse,
+} from './timestamp/timestamp-response.ts';
+export type { TimestampSigner, TimestampToken } from './timestamp/timestamp-token.ts';
+export { verifyTimestamp, type TimestampCheck } from './timestamp/verify-timestamp.ts';
 export { verifyBundle, type Artifact, type Rejection, type RejectionCode, type SealCheck } from './verify-bundle.ts';

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 export { decodeBase64, encodeBase64 } from './base64.ts';
 export { CodedError } from './coded-error.ts';
+export { compileExpression, matchesEverything, type Expression } from './expression.ts';
 export {
   addressKind,
   checkHost,

@@ -42,6 +42,18 @@ describe('parseJson', () => {
     assert.deepEqual(parseJson(bytesOf('["\\\\",[]]'), { what: 'it', maxDepth: 2 }), ['\\', []]);
   });
 
+  test('refuses more values than it was allowed, before making them', () => {
+    const many = (count: number): Uint8Array => bytesOf(`[${Array.from({ length: count }, () => '{}').join(',')}]`);
+    const limits = { what: 'the bundle', maxValues: 10 };
+    assert.throws(() => parseJson(many(6), limits), {
+      code: 'too-large',
+      message: 'the bundle holds more than the 10 values that are read',
+    });
+    assert.throws(() => parseJson(many(125_001), { what: 'it' }), { code: 'too-large' });
+    assert.doesNotThrow(() => parseJson(many(4), limits));
+    assert.doesNotThrow(() => parseJson(bytesOf('",,,,,,,,,,,,[[[["'), limits));
+  });
+
   test('refuses bytes that are no UTF-8', () => {
     assert.throws(() => parseJson(new Uint8Array([0x22, 0xff, 0x22]), { what: 'it' }), { code: 'json-malformed' });
   });

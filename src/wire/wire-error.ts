@@ -7,6 +7,7 @@ export type WireErrorCode =
   | 'json-malformed'
   | 'json-too-deep'
   | 'too-large'
+  | 'expression-malformed'
   // transport: nothing is known about the thing that was asked for
   | 'unreachable'
   | 'connection-reset'

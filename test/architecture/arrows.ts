@@ -40,7 +40,7 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
 const FOLDERS: Readonly<Record<string, readonly string[]>> = {
   src: ['src'],
   build: ['build'],
-  bench: ['bench', 'src', 'test'],
+  bench: ['bench', 'src', 'test', 'build'],
   test: ['test', 'src', 'build'],
 };
 

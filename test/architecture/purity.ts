@@ -6,7 +6,7 @@ import { resolveImport, type SourceFile } from './source-file.ts';
 const PURE_BUILTINS: ReadonlySet<string> = new Set(['node:buffer', 'node:crypto', 'node:util']);
 
 /** Packages that compute and touch nothing. */
-const PURE_PACKAGES: ReadonlySet<string> = new Set(['@noble/ciphers', '@noble/curves', '@noble/hashes']);
+const PURE_PACKAGES: ReadonlySet<string> = new Set(['@noble/ciphers', '@noble/curves', '@noble/hashes', 're2js']);
 
 /** Globals through which a socket, a file, a clock or the process can be had, and `Date` where it is read as a clock. */
 const REACHES_OUT: ReadonlySet<string> = new Set([

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { ARROWS } from './arrows.ts';
+import { ARROWS, FOR_TESTS } from './arrows.ts';
 import { readTree } from './source-file.ts';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -56,4 +56,12 @@ test('the program refuses the same nodes as engines in package.json', () => {
   const { engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { engines: { node: string } };
   const least = /LEAST.* = \[(\d+), (\d+)\]/.exec(readFileSync(join(root, 'src/cli/supported-node.ts'), 'utf8'));
   assert.equal(engines.node, `>=${least?.[1]}.${least?.[2]}`);
+});
+
+test('each source but a test has at most 300 lines', () => {
+  const long = sources.filter(({ path, text }) => !FOR_TESTS.test(path) && text.split('\n').length > 301);
+  assert.deepEqual(
+    long.map(({ path }) => path),
+    [],
+  );
 });

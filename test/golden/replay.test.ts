@@ -83,8 +83,9 @@ const reads = (command: RecordedCommand): boolean => command.args[0] !== 'sign' 
 for (const kind of KINDS) {
   describe(`what cosign wrote is read on a registry ${kind}`, { concurrency: 4 }, () => {
     for (const recording of recordings.filter(({ commands }) => commands.some(reads))) {
-      test(recording.name, async () => {
+      test(recording.name, async (context) => {
         const folder = new Folder(recording.name);
+        context.after(() => folder.remove());
         let stage: Stage | undefined;
         let shown = '';
         for (const command of recording.commands.filter(reads)) {
@@ -95,7 +96,6 @@ for (const kind of KINDS) {
           shown = moment;
           await playReading(command, stage, folder, false);
         }
-        folder.remove();
       });
     }
   });
@@ -105,11 +105,12 @@ describe('what bulla writes in the place of cosign', { concurrency: 4 }, () => {
   for (const recording of recordings) {
     const first = recording.commands.find(signs);
     if (first === undefined) continue;
-    test(recording.name, async () => {
+    test(recording.name, async (context) => {
       const overApi = recording.commands.some(({ line }) => line.includes('localhost:5563'));
       const kind = overApi ? 'with the referrers API' : 'without the referrers API';
       const stage = await setStage(kind, recording, first);
       const folder = new Folder(recording.name);
+      context.after(() => folder.remove());
       let inStep = !OVERWRITTEN.test(recording.name);
       for (const command of recording.commands.slice(first.at - 1)) {
         if (inStep && departs(command)) {
@@ -123,7 +124,6 @@ describe('what bulla writes in the place of cosign', { concurrency: 4 }, () => {
       }
       const end = { ...first, at: recording.commands.length + 1 };
       if (inStep) await compareManifests(recording, end, stage, registry.url, kind);
-      folder.remove();
     });
   }
 });

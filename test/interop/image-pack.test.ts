@@ -3,19 +3,13 @@ import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after } from 'node:test';
-import { containersEnvironment, interop, runClient, type ClientRun } from './clients.ts';
-import { BULLA, Lab } from './lab.ts';
+import { containersEnvironment, interop } from './clients.ts';
+import { BULLA, Lab, succeed } from './lab.ts';
 
 // What `bulla image pack` makes is an image like any other.
 
 const lab = new Lab();
 after(() => lab.close());
-
-async function succeed(program: string, args: readonly string[], home: string, env = {}): Promise<ClientRun> {
-  const run = await runClient(program, args, { home, env });
-  assert.equal(run.code, 0, `${args.join(' ')}\n${run.stderr}`);
-  return run;
-}
 
 interop('skopeo and crane read what bulla packed', ['skopeo', 'crane'], async ([skopeo, crane]) => {
   const { host } = await lab.serveBulla();

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -153,6 +154,29 @@ export async function pushImages(registry: LabRegistry, path: string): Promise<s
   const tags = new Map(layout.entries().map(({ tag = '', digest }) => [tag, digest]));
   await pushState(registry.origin, path, { path, tags, referrers: [] }, layout);
   return `${registry.host}/${path}`;
+}
+
+/** Runs a client, which must succeed. */
+export async function succeed(
+  program: string,
+  args: readonly string[],
+  home: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<ClientRun> {
+  const run = await runClient(program, args, { home, env });
+  assert.equal(run.code, 0, `${args.join(' ')}\n${run.stderr}`);
+  return run;
+}
+
+/** Everything that a manifest names is in the layout, byte for byte as it was before. */
+export function sameContent(layout: Layout, digest: Digest): void {
+  const base = new Layout(BASE_LAYOUT);
+  const manifest = base.manifest(digest);
+  assert.deepEqual(layout.blob(digest), base.blob(digest));
+  for (const child of manifest.manifests ?? []) sameContent(layout, child.digest);
+  for (const part of [manifest.config, ...(manifest.layers ?? [])]) {
+    if (part !== undefined) assert.deepEqual(layout.blob(part.digest), base.blob(part.digest));
+  }
 }
 
 /** The JSON elements that `verify` prints, of either program. */

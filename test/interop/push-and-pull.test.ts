@@ -4,10 +4,20 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { hash } from 'bcryptjs';
-import type { Digest } from '../../src/oci/index.ts';
 import { Layout } from '../golden/layout.ts';
-import { containersEnvironment, findClient, interop, runClient, type ClientRun } from './clients.ts';
-import { ARM64, BASE_LAYOUT, BULLA, elementsOf, Lab, MULTI, SINGLE, type LabRegistry } from './lab.ts';
+import { containersEnvironment, findClient, interop, runClient } from './clients.ts';
+import {
+  ARM64,
+  BASE_LAYOUT,
+  BULLA,
+  elementsOf,
+  Lab,
+  MULTI,
+  sameContent,
+  SINGLE,
+  succeed,
+  type LabRegistry,
+} from './lab.ts';
 
 // The clients that people have push to our registry and pull from it: over plain HTTP, over TLS with an authority of their own, and
 // with a password.
@@ -59,23 +69,6 @@ function certDirectory(): string {
   const folder = lab.folder();
   copyFileSync(join(TLS, 'ca.crt'), join(folder, 'ca.crt'));
   return folder;
-}
-
-async function succeed(program: string, args: readonly string[], home: string, env = {}): Promise<ClientRun> {
-  const run = await runClient(program, args, { home, env });
-  assert.equal(run.code, 0, `${args.join(' ')}\n${run.stderr}`);
-  return run;
-}
-
-/** Everything that a manifest names is in the layout, byte for byte as it was before. */
-function sameContent(layout: Layout, digest: Digest): void {
-  const base = new Layout(BASE_LAYOUT);
-  const manifest = base.manifest(digest);
-  assert.deepEqual(layout.blob(digest), base.blob(digest));
-  for (const child of manifest.manifests ?? []) sameContent(layout, child.digest);
-  for (const part of [manifest.config, ...(manifest.layers ?? [])]) {
-    if (part !== undefined) assert.deepEqual(layout.blob(part.digest), base.blob(part.digest));
-  }
 }
 
 for (const way of WAYS) {
@@ -300,45 +293,6 @@ describe('who has no password gets nothing', () => {
       }
     },
   );
-});
-
-interop('a write-once tag takes the same image again, and no other', ['crane', 'skopeo'], async ([crane, skopeo]) => {
-  const { host } = await lab.serveBulla(['--write-once', 'prod/*:v*', '--mutable', 'prod/*:v0-*']);
-  const home = lab.folder();
-  const base = new Layout(BASE_LAYOUT);
-  assert.ok(base.exists);
-  const push = (tag: string, to: string): Promise<ClientRun> =>
-    runClient(
-      skopeo,
-      ['copy', '--all', '--dest-tls-verify=false', `oci:${BASE_LAYOUT}:${tag}`, `docker://${host}/${to}`],
-      { home },
-    );
-  assert.equal((await push('multi', 'prod/app:v1')).code, 0);
-  assert.equal((await push('multi', 'prod/app:v1')).code, 0);
-  const moved = await push('single', 'prod/app:v1');
-  assert.notEqual(moved.code, 0);
-  assert.match(moved.stderr, /denied|write-once/i);
-  const retagged = await runClient(crane, ['tag', `${host}/prod/app@${SINGLE}`, 'v1'], { home });
-  assert.notEqual(retagged.code, 0);
-  assert.match(retagged.stderr, /DENIED/);
-  assert.equal((await succeed(crane, ['digest', `${host}/prod/app:v1`], home)).stdout.trim(), MULTI);
-  for (const tag of ['multi', 'single']) assert.equal((await push(tag, 'prod/app:v0-dev')).code, 0);
-  for (const tag of ['multi', 'single']) assert.equal((await push(tag, 'prod/app:edge')).code, 0);
-});
-
-interop('what was pushed is there after the registry was ended and started again', ['crane'], async ([crane]) => {
-  const folder = lab.folder();
-  const home = lab.folder();
-  const first = await lab.serveBulla([], folder);
-  await succeed(crane, ['push', '--index', BASE_LAYOUT, `${first.host}/kept/app:1`], home);
-  const digest = (await succeed(crane, ['digest', `${first.host}/kept/app:1`], home)).stdout;
-  const ended = await first.stop();
-  assert.equal(ended.code, 0, ended.stderr);
-  const second = await lab.serveBulla([], folder);
-  assert.equal((await succeed(crane, ['digest', `${second.host}/kept/app:1`], home)).stdout, digest);
-  await succeed(crane, ['pull', '--format', 'oci', `${second.host}/kept/app@${MULTI}`, 'back'], home);
-  sameContent(new Layout(join(home, 'back')), MULTI);
-  assert.equal((await second.stop()).code, 0);
 });
 
 test('docker pushes and pulls', async (context) => {

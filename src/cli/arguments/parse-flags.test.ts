@@ -11,7 +11,7 @@ const TABLE = {
   annotations: { kind: 'strings', split: true, short: 'a', help: 'pairs' },
   output: { kind: 'string', short: 'o', default: 'json', help: 'shape' },
   bundle: { kind: 'string', help: 'file' },
-  format: { kind: 'string', default: 'bundle', choices: ['bundle', 'legacy', 'both'], help: 'formats' },
+  format: { kind: 'string', default: 'bundle', choices: ['', 'bundle', 'legacy', 'both'], help: 'formats' },
   yes: { kind: 'boolean', short: 'y', help: 'no questions' },
   force: { kind: 'boolean', short: 'f', help: 'no mercy' },
   upload: { kind: 'boolean', default: true, help: 'write it' },

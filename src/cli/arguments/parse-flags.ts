@@ -150,9 +150,11 @@ function parseValue(spec: Exclude<FlagSpec, { kind: 'strings' }>, text: string, 
 
 function parseString(spec: StringFlag, text: string, label: string): string {
   if (spec.choices === undefined || spec.choices.includes(text)) return text;
-  const meant = nearest(text, spec.choices);
+  // an empty value may be taken and need not be named
+  const choices = spec.choices.filter((choice) => choice !== '');
+  const meant = nearest(text, choices);
   const guess = meant === undefined ? '' : ` (did you mean ${meant}?)`;
-  throw invalid(label, text, `one of ${spec.choices.join(', ')}${guess}`);
+  throw invalid(label, text, `one of ${choices.join(', ')}${guess}`);
 }
 
 /** @see https://pkg.go.dev/strconv#ParseBool */

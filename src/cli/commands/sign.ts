@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { MadeSeal, SealFormat, SignedImage, SignImageOptions } from '../../image/index.ts';
-import { encodeBase64 } from '../../wire/index.ts';
+import type { SealFormat, SignedImage, SignImageOptions } from '../../image/index.ts';
+import { CodedError } from '../../wire/index.ts';
 import { CliError } from '../cli-error.ts';
 import { defineCommand, type Command, type FlagValues } from '../command.ts';
 import type { CommandContext } from '../context.ts';
-import { EXIT } from '../exit-code.ts';
-import { writeFileAtomically } from '../file/write-file.ts';
+import { EXIT, exitCodeOf } from '../exit-code.ts';
 import { parseAnnotations } from '../flags/annotations.ts';
 import { COSIGN_SIGN_FLAGS } from '../flags/cosign-sign.ts';
 import { KEY_FLAG, loadSigner } from '../flags/key.ts';
 import { openEvidence, openRepository, REGISTRY_FLAGS, type OpenedRepository } from '../flags/registry.ts';
-import { attachmentTarget } from '../flags/attachment.ts';
+import { attachmentTarget, checkTagPrefix } from '../flags/attachment.ts';
+import { printError, reportError } from '../output/error-line.ts';
 import { writeJson } from '../output/json-document.ts';
+import { checkSealFiles, writeSealFiles } from '../output/seal-files.ts';
+import { exitCodeOfAll } from '../output/verdict-exit-code.ts';
 
 const FLAGS = {
   ...KEY_FLAG,
@@ -74,12 +76,11 @@ const FLAGS = {
 
 type Flags = FlagValues<typeof FLAGS>;
 
-/** One image of the command, with what was made for it. */
-interface Sealed {
-  readonly image: string;
-  readonly opened: OpenedRepository;
-  readonly signed: SignedImage;
-}
+/** One image of the command, with what was made for it, or why nothing was. */
+type Outcome = { readonly image: string; readonly opened: OpenedRepository } & (
+  | { readonly signed: SignedImage }
+  | { readonly error: CodedError }
+);
 
 /** `bulla sign`: seals images with a key. */
 export const command: Command = defineCommand({
@@ -96,19 +97,19 @@ export const command: Command = defineCommand({
   ],
   async run(context, images, flags, given) {
     const formats = formatsOf(flags, given);
-    if (flags.key.length !== 1) {
-      const message =
-        flags.key.length === 0
-          ? '--key is required: this version seals with a key'
-          : 'one --key is sealed with at a time';
-      throw new CliError('usage', message, { hint: 'make one with: bulla generate-key-pair' });
+    const [key, ...others] = flags.key;
+    if (key === undefined) {
+      const hint = 'make one with: bulla generate-key-pair';
+      throw new CliError('usage', '--key is required: this version seals with a key', { hint });
     }
+    if (others.length > 0) throw new CliError('usage', 'one --key is sealed with at a time');
+    checkTagPrefix(flags);
+    checkSealFiles(context, flags, { images: images.length, formats });
     const annotations = parseAnnotations(flags.annotations);
     const opened = await Promise.all(images.map((image) => openRepository(context, image, flags, { actions: 'push' })));
     for (const [at, { byDigest }] of opened.entries()) if (!byDigest) warnOfTag(context, images[at] ?? '', flags);
-    const signer = await loadSigner(context, flags.key[0] ?? '');
+    const signer = await loadSigner(context, key);
     const evidence = await openEvidence(context, flags, 'push');
-    const { signImage } = await import('../../image/index.ts');
     const options: SignImageOptions = {
       signer,
       formats,
@@ -122,21 +123,43 @@ export const command: Command = defineCommand({
       dockerMediaTypes: isTrue(context.env['COSIGN_DOCKER_MEDIA_TYPES']),
       ...(evidence === undefined ? {} : { evidence }),
     };
-    const sealed: Sealed[] = [];
+    const outcomes: Outcome[] = [];
     for (const [at, image] of images.entries()) {
       const one = opened[at];
       if (one === undefined) continue;
-      const target = await attachmentTarget(one, flags.attachment, flags['attachment-tag-prefix']);
-      if (flags.upload) context.stderr(`Pushing signature to: ${(evidence ?? one.repository).name}\n`);
-      const signed = await signImage(one.repository, target, options);
-      sealed.push({ image, opened: one, signed });
-      await writeOutputs(context, signed, flags);
-      if (!context.json) report(context, one, signed);
+      const outcome = await seal(context, image, one, flags, options);
+      if ('error' in outcome) {
+        // of a single image its failure is the command's; and once the command was ended, the others would only fail too
+        if (images.length === 1 || context.signal.aborted) throw outcome.error;
+        if (!context.json) printError(context, outcome.error);
+      } else if (!context.json) report(context, one, outcome.signed);
+      outcomes.push(outcome);
     }
-    if (context.json) writeJson(context, signDocument(sealed, context.warnings));
-    return EXIT.ok;
+    const exitCode = exitCodeOfAll(outcomes.map((one) => ('error' in one ? exitCodeOf(one.error) : EXIT.ok)));
+    if (context.json) writeJson(context, signDocument(outcomes, exitCode, context.warnings));
+    return exitCode;
   },
 });
+
+async function seal(
+  context: CommandContext,
+  image: string,
+  opened: OpenedRepository,
+  flags: Flags,
+  options: SignImageOptions,
+): Promise<Outcome> {
+  const { signImage } = await import('../../image/index.ts');
+  try {
+    const target = await attachmentTarget(opened, flags.attachment, flags['attachment-tag-prefix']);
+    if (flags.upload) context.stderr(`Pushing signature to: ${(options.evidence ?? opened.repository).name}\n`);
+    const signed = await signImage(opened.repository, target, options);
+    await writeSealFiles(context, flags, signed);
+    return { image, opened, signed };
+  } catch (error) {
+    if (error instanceof CodedError) return { image, opened, error };
+    throw error;
+  }
+}
 
 function formatsOf(flags: Flags, given: ReadonlySet<keyof typeof FLAGS>): readonly SealFormat[] {
   if (flags.format === 'both') return ['bundle', 'legacy'];
@@ -166,32 +189,6 @@ function isTrue(value: string | undefined): boolean {
   return value === '1' || value?.toLowerCase() === 'true';
 }
 
-async function writeOutputs(context: CommandContext, signed: SignedImage, flags: Flags): Promise<void> {
-  const first = signed.seals[0];
-  if (first === undefined) return;
-  const { encodeBundle } = await import('../../trust/index.ts');
-  const bundled = signed.seals.find((seal) => seal.format === 'bundle');
-  if (flags.bundle !== undefined) {
-    if (bundled === undefined)
-      throw new CliError('usage', '--bundle asks for a bundle, and --format legacy makes none');
-    await writeFileAtomically(context, flags.bundle, encodeBundle(bundled.bundle));
-    context.stderr(`Wrote bundle to file ${flags.bundle}\n`);
-  }
-  const [payload, signature] = signedParts(first);
-  if (flags['output-payload'] !== undefined) await writeFileAtomically(context, flags['output-payload'], payload);
-  if (flags['output-signature'] !== undefined) {
-    await writeFileAtomically(context, flags['output-signature'], new TextEncoder().encode(encodeBase64(signature)));
-  }
-}
-
-function signedParts(seal: MadeSeal): [payload: Uint8Array, signature: Uint8Array] {
-  if (seal.format === 'legacy') return [seal.payload, seal.signature];
-  const { content } = seal.bundle;
-  return content.kind === 'dsse'
-    ? [content.envelope.payload, content.envelope.signatures[0]?.sig ?? new Uint8Array()]
-    : [new Uint8Array(), content.signature];
-}
-
 function report(context: CommandContext, opened: OpenedRepository, signed: SignedImage): void {
   for (const seal of signed.seals) {
     const where =
@@ -213,20 +210,24 @@ function report(context: CommandContext, opened: OpenedRepository, signed: Signe
   context.stdout(`${opened.repository.name}@${signed.digest}\n`);
 }
 
-function signDocument(sealed: readonly Sealed[], warnings: readonly string[]): object {
+function signDocument(outcomes: readonly Outcome[], exitCode: number, warnings: readonly string[]): object {
+  return { exitCode, images: outcomes.map(imageDocument), warnings };
+}
+
+function imageDocument(outcome: Outcome): object {
+  const { image, opened } = outcome;
+  const repository = opened.repository.name;
+  if ('error' in outcome) return { image, repository, error: reportError(outcome.error) };
   return {
-    images: sealed.map(({ image, opened, signed }) => ({
-      image,
-      repository: opened.repository.name,
-      digest: signed.digest,
-      log: 'not written',
-      seals: signed.seals.map((seal) => ({
-        format: seal.format,
-        digest: seal.digest,
-        manifest: seal.manifest ?? null,
-        ...(seal.format === 'legacy' ? { tag: seal.tag, existed: seal.existed } : { listed: seal.listed ?? null }),
-      })),
+    image,
+    repository,
+    digest: outcome.signed.digest,
+    log: 'not written',
+    seals: outcome.signed.seals.map((made) => ({
+      format: made.format,
+      digest: made.digest,
+      manifest: made.manifest ?? null,
+      ...(made.format === 'legacy' ? { tag: made.tag, existed: made.existed } : { listed: made.listed ?? null }),
     })),
-    warnings,
   };
 }

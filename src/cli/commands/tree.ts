@@ -3,6 +3,7 @@ import type { Attached, AttachedListing } from '../../image/index.ts';
 import { isDigest } from '../../oci/index.ts';
 import { defineCommand, type Command } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
+import { checkTagPrefix } from '../flags/attachment.ts';
 import { openEvidence, openRepository, REGISTRY_FLAGS } from '../flags/registry.ts';
 import { writeJson } from '../output/json-document.ts';
 import { printable } from '../output/printable.ts';
@@ -38,6 +39,7 @@ export const command: Command = defineCommand({
   },
   examples: ['bulla tree registry.example.com/platform/demo-api:1.4'],
   async run(context, [image = ''], flags) {
+    checkTagPrefix(flags);
     const opened = await openRepository(context, image, flags, { actions: 'pull' });
     const { ImageError, listAttached } = await import('../../image/index.ts');
     const digest = isDigest(opened.target) ? opened.target : (await opened.repository.resolve(opened.target))?.digest;
@@ -78,7 +80,7 @@ function draw(image: string, repository: string, { items, truncatedAt }: Attache
 }
 
 function heading(item: Attached, repository: string): string {
-  if (item.kind === 'tag') return `${HEADINGS[item.attached]}: ${repository}:${item.tag}`;
   const fault = item.fault === undefined ? '' : ` (not readable: ${printable(item.fault)})`;
+  if (item.kind === 'tag') return `${HEADINGS[item.attached]}: ${repository}:${item.tag}${fault}`;
   return `🔗 ${printable(item.type)} artifacts via OCI referrer: ${repository}@${item.manifest}${fault}`;
 }

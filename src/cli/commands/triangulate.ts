@@ -2,6 +2,7 @@
 import { isDigest } from '../../oci/index.ts';
 import { defineCommand, type Command } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
+import { checkTagPrefix } from '../flags/attachment.ts';
 import { openEvidence, openRepository, REGISTRY_FLAGS } from '../flags/registry.ts';
 import { writeJson } from '../output/json-document.ts';
 
@@ -23,6 +24,7 @@ export const command: Command = defineCommand({
   },
   examples: ['bulla triangulate registry.example.com/platform/demo-api:1.4'],
   async run(context, [image = ''], flags) {
+    checkTagPrefix(flags);
     const opened = await openRepository(context, image, flags, { actions: 'pull' });
     const { attachedTag, ImageError } = await import('../../image/index.ts');
     const digest = isDigest(opened.target) ? opened.target : (await opened.repository.resolve(opened.target))?.digest;

@@ -3,8 +3,9 @@ import type { Expectation, SealFormat, Verdict } from '../../image/index.ts';
 import { CliError } from '../cli-error.ts';
 import { defineCommand, type Command, type FlagValues } from '../command.ts';
 import type { CommandContext } from '../context.ts';
+import { EXIT, exitCodeOf } from '../exit-code.ts';
 import { parseAnnotations } from '../flags/annotations.ts';
-import { attachmentTarget } from '../flags/attachment.ts';
+import { attachmentTarget, checkTagPrefix } from '../flags/attachment.ts';
 import { COSIGN_VERIFY_FLAGS } from '../flags/cosign-verify.ts';
 import { demandIdentity, IDENTITY_FLAGS, identityAsked } from '../flags/identity.ts';
 import { KEY_FLAG, loadPublicKeys } from '../flags/key.ts';
@@ -74,10 +75,13 @@ export const command: Command = defineCommand({
     const opened = await Promise.all(
       images.map((image) => openRepository(context, image, flags, { actions: 'pull', layout: flags['local-image'] })),
     );
+    checkTagPrefix(flags);
+    if (flags['require-digest']) requireDigests(images, opened);
     const expectation = await expectationOf(context, flags);
     const verdicts: ImageVerdict[] = [];
     for (const [at, image] of images.entries()) {
       const verdict = await verifyOne(context, image, opened[at], expectation, flags);
+      if (verdict.verdict.kind === 'undecided') throwIfEnded(context.signal);
       verdicts.push(verdict);
       if (!context.json) report(context, verdict, expectation, flags);
     }
@@ -85,6 +89,17 @@ export const command: Command = defineCommand({
     return exitCodeOfVerdicts(verdicts);
   },
 });
+
+function requireDigests(images: readonly string[], opened: readonly OpenedRepository[]): void {
+  const tagged = images.find((_, at) => opened[at]?.byDigest !== true);
+  if (tagged === undefined) return;
+  throw new CliError('usage', `${tagged} is named by a tag, and --require-digest asks for name@sha256:…`);
+}
+
+/** What a signal interrupted is no answer; that the time was up is one. */
+function throwIfEnded(signal: AbortSignal): void {
+  if (signal.aborted && exitCodeOf(signal.reason) !== EXIT.undecided) signal.throwIfAborted();
+}
 
 async function expectationOf(context: CommandContext, flags: Flags): Promise<Expectation> {
   const annotations = parseAnnotations(flags.annotations);
@@ -119,9 +134,6 @@ async function verifyOne(
   flags: Flags,
 ): Promise<ImageVerdict> {
   if (opened === undefined) throw new CliError('usage', `${image} could not be opened`);
-  if (flags['require-digest'] && !opened.byDigest) {
-    throw new CliError('usage', `${image} is named by a tag, and --require-digest asks for name@sha256:…`);
-  }
   const { verifyImage } = await import('../../image/index.ts');
   const evidence = await openEvidence(context, flags, 'pull');
   const formats: readonly SealFormat[] | undefined = flags['new-bundle-format'] ? undefined : ['legacy'];

@@ -16,7 +16,7 @@ export interface ErrorReport {
 }
 
 /** What to say about an error. */
-function reportError(error: unknown): ErrorReport {
+export function reportError(error: unknown): ErrorReport {
   if (error instanceof CodedError) {
     const hint = error instanceof CliError ? error.hint : undefined;
     return {

@@ -24,9 +24,13 @@ export function exitCodeOfVerdict(verdict: Verdict): number {
   return verdict.kind === 'undecided' ? EXIT.undecided : OF_REFUSAL[verdict.reason];
 }
 
-/** The exit code for several: the first refusal's, else *undecided*, else 0. */
+/** The exit code for several images: the first refusal's, else *undecided*, else 0. */
 export function exitCodeOfVerdicts(verdicts: readonly ImageVerdict[]): number {
-  const codes = verdicts.map(({ verdict }) => exitCodeOfVerdict(verdict));
+  return exitCodeOfAll(verdicts.map(({ verdict }) => exitCodeOfVerdict(verdict)));
+}
+
+/** Of several exit codes the first that says no, else *undecided*, else 0. */
+export function exitCodeOfAll(codes: readonly number[]): number {
   return (
     codes.find((code) => code !== EXIT.ok && code !== EXIT.undecided) ??
     codes.find((code) => code !== EXIT.ok) ??

@@ -56,7 +56,9 @@ function headline(verdict: Exclude<Verdict, { kind: 'trusted' }>, name: string, 
 }
 
 function whyNot({ code, found, expected }: Rejection): string {
-  return `${printable(found)}, expected ${printable(expected)} [${code}]`;
+  // what a decoder found says itself what it expected
+  const wanted = found.includes(', expected ') ? '' : `, expected ${printable(expected)}`;
+  return `${printable(found)}${wanted} [${code}]`;
 }
 
 function describe(rejection: Rejection): string {

@@ -5,7 +5,7 @@ import type { Digest } from '../digest.ts';
 import { RegistryError } from '../error.ts';
 import { MediaType } from '../media-type.ts';
 import { quoted } from '../quoted.ts';
-import { decodeIndexEntries } from '../referrers-index.ts';
+import { decodeIndexEntries, type IndexEntries } from '../referrers-index.ts';
 import type { ReferrersListing } from '../repository.ts';
 import { nextPage } from './link-header.ts';
 import { beginsObject } from './read-manifest.ts';
@@ -35,7 +35,7 @@ export async function listReferrers(session: Session, subject: Digest): Promise<
     if (page === undefined) return undefined;
     if (page === 'too-large') return listing(found, true);
     bytes += page.bytes.byteLength;
-    const { descriptors, malformed, truncated } = decodeIndexEntries(page.bytes);
+    const { descriptors, malformed, truncated } = decodePage(page.bytes, doing);
     if (malformed > 0)
       session.connection.warn(`${malformed} entries among the referrers of ${subject} are malformed and left out`);
     for (const descriptor of descriptors) {
@@ -51,6 +51,15 @@ export async function listReferrers(session: Session, subject: Digest): Promise<
     }
     visited.add(page.next.href);
     target = page.next;
+  }
+}
+
+function decodePage(bytes: Uint8Array, doing: string): IndexEntries {
+  try {
+    return decodeIndexEntries(bytes);
+  } catch (cause) {
+    if (!(cause instanceof RegistryError)) throw cause;
+    throw new RegistryError(cause.code, `cannot ${doing}: what is answered is no index: ${cause.message}`, { cause });
   }
 }
 

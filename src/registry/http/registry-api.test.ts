@@ -149,6 +149,17 @@ describe('an upload', () => {
     assert.equal((await fixture.ask('GET', finished.headers['location'] ?? '')).text, 'in the PUT');
   });
 
+  registryTest('answers its end again to a client that did not hear it', async (fixture) => {
+    const bytes = Buffer.from('once');
+    const finish = `${await begin(fixture)}?digest=${digestOf(bytes)}`;
+    const first = await fixture.ask('PUT', finish, { body: bytes });
+    const again = await fixture.ask('PUT', finish, { body: bytes });
+    assert.equal(again.status, 201);
+    assert.deepEqual(again.headers, first.headers);
+    const elsewhere = finish.replace('/a/b/', '/other/');
+    assertFault(await fixture.ask('PUT', elsewhere, { body: bytes }), 404, 'BLOB_UPLOAD_UNKNOWN');
+  });
+
   for (const last of ['PATCH', 'PUT'] as const) {
     registryTest(`takes chunks in order, the last by ${last}, and says how far it is`, async (fixture) => {
       const bytes = Buffer.from('0123456789');

@@ -89,7 +89,7 @@ export class RegistryApi {
       case 'PATCH':
         return appendUpload(this.#uploads, request, repository, id);
       case 'PUT':
-        return finishUpload(this.#uploads, request, repository, id);
+        return finishUpload(this.#storage, this.#uploads, request, repository, id);
       case 'DELETE':
         return cancelUpload(this.#uploads, repository, id);
       default:

@@ -49,10 +49,23 @@ export async function appendUpload(uploads: Uploads, request: Request, repositor
   return uploadReply(202, upload);
 }
 
-/** PUT: the last chunk, or nothing more, and the digest of the whole. */
-export async function finishUpload(uploads: Uploads, request: Request, repository: string, id: string): Promise<Reply> {
+/**
+ * PUT: the last chunk, or nothing more, and the digest of the whole. A client that did not hear the answer and asks again, when the
+ * upload has ended and the blob is there, hears it then.
+ */
+export async function finishUpload(
+  storage: RegistryStorage,
+  uploads: Uploads,
+  request: Request,
+  repository: string,
+  id: string,
+): Promise<Reply> {
   const digest = demandDigest(request.query.get('digest') ?? '');
-  const upload = demandUpload(uploads, repository, id);
+  const upload = uploads.find(repository, id);
+  if (upload === undefined) {
+    if ((await storage.blobs.find(repository, digest)) !== undefined) return blobCreated(repository, digest);
+    throw unknownUpload(repository);
+  }
   await appendInOrder(uploads, upload, request);
   try {
     await upload.finish(digest);
@@ -113,8 +126,12 @@ function isBusy(error: unknown): error is RegistryError {
 
 function demandUpload(uploads: Uploads, repository: string, id: string): Upload {
   const upload = uploads.find(repository, id);
-  if (upload !== undefined) return upload;
-  throw new OciFault(404, 'BLOB_UPLOAD_UNKNOWN', `${repository} has no such upload open: begin again`);
+  if (upload === undefined) throw unknownUpload(repository);
+  return upload;
+}
+
+function unknownUpload(repository: string): OciFault {
+  return new OciFault(404, 'BLOB_UPLOAD_UNKNOWN', `${repository} has no such upload open: begin again`);
 }
 
 function uploadReply(status: number, upload: Upload): Reply {

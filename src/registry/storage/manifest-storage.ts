@@ -9,7 +9,6 @@ import {
   type Descriptor,
   type Digest,
   type DigestAlgorithm,
-  type Manifest,
   type StoredManifest,
 } from '../../oci/index.ts';
 import type { SqlDatabase, SqlTransaction } from '../../store/index.ts';
@@ -80,14 +79,16 @@ export class ManifestStorage {
     const digest = digestOf(write.bytes, write.algorithm);
     const parts = partsOf(manifest);
     const descriptor = { mediaType: manifest.mediaType, digest, size: write.bytes.byteLength };
+    const subject = manifest.subject?.digest;
+    const listed = subject === undefined ? undefined : { subject, ...listedAs(write.bytes, descriptor) };
     await this.#database.write(async (tx) => {
       await demandParts(tx, repository, parts);
-      await insert(tx, repository, { descriptor, manifest, bytes: write.bytes, parts });
+      await insert(tx, repository, { descriptor, bytes: write.bytes, parts, listed });
       if (write.tag === undefined) return;
       const protection = this.#rules.protection(repository, write.tag);
       await writeTag(tx, { repository, tag: write.tag, digest, manifest, protection, expect: write.expect });
     });
-    return manifest.subject === undefined ? { descriptor } : { descriptor, subject: manifest.subject.digest };
+    return subject === undefined ? { descriptor } : { descriptor, subject };
   }
 
   /**
@@ -160,17 +161,23 @@ async function demandParts(tx: SqlTransaction, repository: string, parts: readon
 
 interface Decoded {
   readonly descriptor: Descriptor;
-  readonly manifest: Manifest;
   readonly bytes: Uint8Array;
   readonly parts: readonly Part[];
+  readonly listed: Listed | undefined;
+}
+
+/** How a manifest with a subject is listed among the referrers of that. */
+interface Listed {
+  readonly subject: Digest;
+  readonly artifactType: string | null;
+  readonly json: string;
 }
 
 async function insert(tx: SqlTransaction, repository: string, decoded: Decoded): Promise<void> {
-  const { descriptor, manifest, bytes, parts } = decoded;
+  const { descriptor, bytes, parts, listed } = decoded;
   const { digest, mediaType, size } = descriptor;
   await tx.run('INSERT INTO repositories (name) VALUES (?) ON CONFLICT DO NOTHING', repository);
   await keepContent(tx, digest, bytes);
-  const listed = manifest.subject === undefined ? undefined : listedAs(bytes, descriptor);
   const inserted = await tx.run(
     `INSERT INTO manifests (repository, digest, media_type, size, subject, artifact_type, descriptor)
      VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
@@ -178,7 +185,7 @@ async function insert(tx: SqlTransaction, repository: string, decoded: Decoded):
     digest,
     mediaType,
     size,
-    manifest.subject?.digest ?? null,
+    listed?.subject ?? null,
     listed?.artifactType ?? null,
     listed?.json ?? null,
   );
@@ -194,12 +201,11 @@ async function insert(tx: SqlTransaction, repository: string, decoded: Decoded):
   }
 }
 
-/** How a manifest is listed among the referrers of its subject. */
-function listedAs(bytes: Uint8Array, { mediaType, digest }: Descriptor): { artifactType?: string; json: string } {
+function listedAs(bytes: Uint8Array, { mediaType, digest }: Descriptor): Omit<Listed, 'subject'> {
   const { annotations, ...short } = { ...describeReferrer(bytes, mediaType), digest };
   const whole = JSON.stringify({ ...short, annotations });
   const json = whole.length > LISTED_LENGTH ? JSON.stringify(short) : whole;
-  return short.artifactType === undefined ? { json } : { artifactType: short.artifactType, json };
+  return { artifactType: short.artifactType ?? null, json };
 }
 
 function descriptorOf(row: ManifestRow): Descriptor {

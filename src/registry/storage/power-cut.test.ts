@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { MediaType, type Descriptor } from '../../oci/index.ts';
 import { bytesSource } from '../../oci/repository.contract.ts';
 import { DirectoryObjectStore } from '../../store/index.ts';
-import { LossyFileSystem, type Mischief } from '../../store/lossy-file-system.ts';
+import { LossyFileSystem, type Mischief } from '../../store/lossy-file-system.fixture.ts';
 import { imageJson, openFixture } from '../registry.fixture.ts';
 import { TagRules } from '../rules/tag-rules.ts';
 import { RegistryStorage } from './registry-storage.ts';

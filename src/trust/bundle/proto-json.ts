@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isJsonObject, type Json } from '../../wire/index.ts';
-import { TrustError } from '../error.ts';
+import { TrustError, type TrustErrorCode } from '../error.ts';
 import { printable } from '../printable.ts';
 import { decodeAnyBase64 } from './any-base64.ts';
 import type { JsonObject } from './strict-json.ts';
+
+const RFC_3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})$/;
 
 /**
  * One message in ProtoJSON, read field by field: each may be spelled `logIndex` or `log_index`, `null` means unset, and an unset
  * field has its default. Whoever has read all fields calls `end()`, which refuses any other, as sigstore's own readers do.
  *
- * @throws TrustError `bundle-malformed` from every method; WireError `base64-malformed`
+ * @throws TrustError `bundle-malformed`, or the code that was given, from every method; WireError `base64-malformed`
  * @see https://protobuf.dev/programming-guides/json/
  */
 export class MessageReader {
@@ -17,10 +19,13 @@ export class MessageReader {
   readonly what: string;
   readonly #fields: JsonObject;
   readonly #read = new Set<string>();
+  readonly #code: TrustErrorCode;
 
-  constructor(fields: JsonObject, what: string) {
+  /** @param code of what is thrown where a field is not as it must be */
+  constructor(fields: JsonObject, what: string, code: TrustErrorCode = 'bundle-malformed') {
     this.#fields = fields;
     this.what = what;
+    this.#code = code;
   }
 
   /** A field of any type; `undefined` if unset. */
@@ -61,14 +66,14 @@ export class MessageReader {
     const value = this.take(name);
     if (value === undefined) return undefined;
     if (!isJsonObject(value)) throw this.malformed(name, 'no object');
-    return new MessageReader(value, `${this.what}.${name}`);
+    return new MessageReader(value, `${this.what}.${name}`, this.#code);
   }
 
   /** A repeated message with at most `max` members. */
   messages(name: string, max: number): readonly MessageReader[] {
     return this.#list(name, max).map((item, index) => {
       if (!isJsonObject(item)) throw this.malformed(`${name}[${index}]`, 'no object');
-      return new MessageReader(item, `${this.what}.${name}[${index}]`);
+      return new MessageReader(item, `${this.what}.${name}[${index}]`, this.#code);
     });
   }
 
@@ -80,15 +85,24 @@ export class MessageReader {
     });
   }
 
+  /** A `google.protobuf.Timestamp`; `undefined` if unset. @see https://www.rfc-editor.org/rfc/rfc3339#section-5.6 */
+  time(name: string): Date | undefined {
+    const value = this.take(name);
+    if (value === undefined) return undefined;
+    const time = typeof value === 'string' && RFC_3339.test(value) ? new Date(value) : undefined;
+    if (time === undefined || Number.isNaN(time.getTime())) throw this.malformed(name, 'no time as RFC 3339 has it');
+    return time;
+  }
+
   /** Refuses fields that were not read. */
   end(): void {
     const unknown = Object.keys(this.#fields).find((name) => !this.#read.has(name));
     if (unknown !== undefined)
-      throw new TrustError('bundle-malformed', `${this.what} has an unknown field '${printable(unknown)}'`);
+      throw new TrustError(this.#code, `${this.what} has an unknown field '${printable(unknown)}'`);
   }
 
   malformed(name: string, found: string): TrustError {
-    return new TrustError('bundle-malformed', `${this.what}.${name} is ${found}`);
+    return new TrustError(this.#code, `${this.what}.${name} is ${found}`);
   }
 
   #list(name: string, max: number): readonly Json[] {

@@ -48,10 +48,13 @@ export function checkAuthority(authority: CertificateAuthority, purpose: Purpose
 }
 
 function findFault(chain: readonly Certificate[], purpose: Purpose): CertificateRejection | undefined {
+  for (const [below, certificate] of chain.entries()) {
+    const fault = checkIssuer(certificate, below, purpose);
+    if (fault !== undefined) return fault;
+  }
   for (const [index, certificate] of chain.entries()) {
     const issuer = chain[index + 1];
-    const fault =
-      checkIssuer(certificate, index, purpose) ?? (issuer === undefined ? undefined : checkLink(certificate, issuer));
+    const fault = issuer === undefined ? undefined : checkLink(certificate, issuer);
     if (fault !== undefined) return fault;
   }
   return undefined;
@@ -108,9 +111,6 @@ function checkLink(certificate: Certificate, issuer: Certificate): CertificateRe
       `the key of ${describeName(issuer.subject)}`,
     );
   const issuerName = describeName(issuer.subject);
-  const unsupported = keyFault(issuer, issuerName);
-  if (unsupported !== undefined)
-    return rejection('authority-key-unsupported', unsupported, 'a key of a kind that is used here');
   const key = certificateKey(issuer, issuerName);
   if (!isAcceptedAlgorithm(certificate.signatureAlgorithm, key))
     return rejection(

@@ -226,6 +226,10 @@ describe('refuses', () => {
   const notDer: Readonly<Record<string, readonly [Parts, RegExp]>> = {
     'something after the certificate': [{ after: [der.nullValue()] }, /2 bytes too many/],
     'something after the extensions': [{ extensions: [twice], rest: [der.nullValue()] }, /2 bytes too many/],
+    'something beside the version': [
+      { version: [der.value(0xa0, der.integer(2), der.nullValue())] },
+      /2 bytes too many/,
+    ],
     'a negative number': [{ serialNumber: der.value(2, Uint8Array.of(0x80)) }, /INTEGER/],
     'a number of more than 160 bits': [
       { serialNumber: der.value(2, Uint8Array.of(1, ...new Uint8Array(21))) },
@@ -246,10 +250,6 @@ describe('refuses', () => {
       extension(ExtensionOid.basicConstraints, der.sequence(der.nullValue())),
       /too many/,
     ],
-    'key usage with something behind': [
-      extension(ExtensionOid.keyUsage, Buffer.concat([der.namedBits(1), der.nullValue()])),
-      /too many/,
-    ],
     'a key identifier that is none': [extension(ExtensionOid.subjectKeyIdentifier, der.nullValue()), /tag 5/],
     'an e-mail address that is not ASCII': [san(der.implicit(1, Buffer.from('dév@example.com'))), /ASCII/],
     'a username with something behind': [
@@ -260,6 +260,39 @@ describe('refuses', () => {
   for (const [name, [parts, pattern]] of Object.entries(notDer)) {
     test(name, () => refused(() => decodeParts(parts), 'der-malformed', pattern));
   }
+
+  test('something behind the value of an extension', () => {
+    const values: Readonly<Record<keyof typeof ExtensionOid, Uint8Array | undefined>> = {
+      subjectKeyIdentifier: der.octetString(),
+      keyUsage: der.namedBits(1),
+      subjectAltName: der.sequence(der.implicit(1, der.ascii('a'))),
+      basicConstraints: der.sequence(),
+      authorityKeyIdentifier: der.sequence(),
+      extendedKeyUsage: der.sequence(der.oid('1.2.3')),
+      nameConstraints: undefined, // refused by verification, whatever is in it
+      sctList: undefined, // read by what verifies it
+      poison: undefined,
+    };
+    for (const [name, value] of Object.entries(values)) {
+      if (value === undefined) continue;
+      const oid = ExtensionOid[name as keyof typeof ExtensionOid];
+      assert.ok(decodeParts(extension(oid, value)), name);
+      const longer = Buffer.concat([value, der.nullValue()]);
+      refused(() => decodeParts(extension(oid, longer)), 'der-malformed', /2 bytes too many/);
+    }
+  });
+
+  test('two lists of extensions', () => {
+    const list = der.sequence(twice);
+    const rest = [der.value(0xa3, list, list)];
+    refused(() => decodeParts({ rest }), 'der-malformed', /bytes too many/);
+  });
+
+  test('a username with something behind its text', () => {
+    const value = der.value(0xa0, der.utf8String('a'), der.nullValue());
+    const parts = san(der.value(0xa0, der.oid(FULCIO_USERNAME), value));
+    refused(() => decodeParts(parts), 'der-malformed', /2 bytes too many/);
+  });
 
   test('bytes behind the certificate', () => {
     const bytes = Buffer.concat([assembled({}), Uint8Array.of(0)]);
@@ -341,7 +374,11 @@ describe('imports the key', () => {
       () => importSpki(der.sequence(rsa, bits), 'it'),
       (error) => error instanceof TrustError && /unusual encoding|broken RSA key/.test(error.message),
     );
-    refused(() => importSpki(Buffer.concat([key, Uint8Array.of(0)]), 'it'), 'key-malformed', /no public key/);
+    for (const known of [key, spki])
+      refused(() => importSpki(Buffer.concat([known, Uint8Array.of(0)]), 'it'), 'key-malformed', /no public key/);
+    const point = der.bitString(Uint8Array.of(...spki.subarray(26), 0));
+    const longer = der.sequence(der.sequence(der.oid('1.2.840.10045.2.1'), der.oid('1.2.840.10045.3.1.7')), point);
+    assert.throws(() => importSpki(longer, 'it'), TrustError);
   });
 });
 

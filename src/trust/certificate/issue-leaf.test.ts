@@ -17,7 +17,7 @@ import {
 } from './issue-authority.ts';
 import { draftLeaf, finishLeaf, signPrecertificate, type LeafRequest } from './issue-leaf.ts';
 import { ExtensionOid, PurposeOid } from './object-identifier.ts';
-import { precertificateEntry, signSct } from './sct.ts';
+import { isPrecertificate, precertificateEntry, signSct } from './sct.ts';
 import { verifyChain } from './verify-chain.ts';
 import { verifyScts } from './verify-scts.ts';
 
@@ -141,13 +141,15 @@ for (const algorithm of ['ecdsa-p256', 'ecdsa-p384'] as const) {
       const draft = draftLeaf(requested(), issuer.certificate, issuer.signer.algorithm);
       const precertificate = decodeCertificate(await signPrecertificate(draft, issuer.signer), 'it');
       assert.equal([...precertificate.extensions.keys()].at(-1), ExtensionOid.poison);
+      assert.equal(isPrecertificate(precertificate), true);
       assert.ok(new X509Certificate(precertificate.der).verify(new X509Certificate(issuer.certificate.der).publicKey));
       const chain = verifyChain(precertificate, [{ chain: [issuer.certificate, root] }], [NOW], 'code-signing');
       assert.ok(chain.kind === 'rejected' && chain.rejection.code === 'certificate-extension-unknown');
-      const atLog = precertificateEntry(precertificate, issuer.certificate, ExtensionOid.poison);
+      const atLog = precertificateEntry(precertificate, issuer.certificate);
       assert.deepEqual(hex(atLog), hex(draft.entry));
       const sct = await signSct(keySigner(logKey.private), atLog, NOW.getTime());
       const leaf = decodeCertificate(await finishLeaf(draft, [sct], issuer.signer), 'it');
+      assert.equal(isPrecertificate(leaf), false);
       assert.deepEqual(hex(precertificateEntry(leaf, issuer.certificate)), hex(draft.entry));
       assert.equal(verifyScts(leaf, issuer.certificate, [{ publicKey: logKey.private.publicKey }]).kind, 'accepted');
     });

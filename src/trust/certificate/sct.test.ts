@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { WireError } from '../../wire/index.ts';
 import { TrustError } from '../error.ts';
 import { keySigner } from '../key/signer.ts';
+import type { Certificate } from './certificate.ts';
 import { newTestKey } from './authority.fixture.ts';
 import {
   decodeAddChainResponse,
@@ -13,6 +14,7 @@ import {
   encodeAddChainResponse,
   encodeSct,
   logIdOf,
+  precertificateEntry,
   sctSignedData,
   signSct,
   type SignedCertificateTimestamp,
@@ -63,6 +65,13 @@ test('is read as it was written, in octets and in JSON', () => {
       assert.deepEqual(plain(decodeAddChainResponse(Buffer.from(encodeAddChainResponse(sct)))), plain(sct));
     }),
   );
+});
+
+test('of a certificate that has nothing but timestamps leaves no extensions', () => {
+  const certificate = { fields: Uint8Array.of(5, 0), extensions: new Map() } as unknown as Certificate;
+  const entry = precertificateEntry(certificate, { spki: Uint8Array.of(1) });
+  assert.ok(entry.kind === 'precertificate');
+  assert.equal(Buffer.from(entry.tbs).toString('hex'), '30020500');
 });
 
 test('is made by a log under the hash of its key', async () => {
@@ -120,6 +129,22 @@ describe('as JSON of a log, refuses', () => {
       ),
     );
   }
+});
+
+test('says what is wrong with it', () => {
+  const good = encodeSct(SCT);
+  const wrong: Readonly<Record<string, readonly [Uint8Array, RegExp]>> = {
+    'cut off': [good.subarray(0, -1), /an end within a field$/],
+    longer: [Buffer.concat([good, Uint8Array.of(0)]), /1 bytes too many$/],
+    'of version 2': [Buffer.concat([Uint8Array.of(1), good.subarray(1)]), /version 2, expected 1$/],
+  };
+  for (const [name, [bytes, pattern]] of Object.entries(wrong))
+    assert.throws(
+      () => decodeSct(bytes),
+      (error) => error instanceof TrustError && error.code === 'sct-malformed' && pattern.test(error.message),
+      name,
+    );
+  assert.throws(() => decodeAddChainResponse(Buffer.from('[]')), /JSON that is no object$/);
 });
 
 test('of whatever octets throws nothing but sct-malformed', () => {

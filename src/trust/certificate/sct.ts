@@ -145,19 +145,23 @@ export function logIdOf(key: PublicKey): Uint8Array {
   return hash('sha256', key.spki, 'buffer');
 }
 
+/** Whether this is what logs are given before a certificate is finished: it has the critical poison. @see https://www.rfc-editor.org/rfc/rfc6962#section-3.1 */
+export function isPrecertificate({ extensions }: Certificate): boolean {
+  return extensions.get(ExtensionOid.poison)?.critical === true;
+}
+
 /**
- * What was entered into a log before this certificate was finished: the certificate without one extension, by default its timestamps;
- * without the poison for one that was submitted.
+ * What a log is asked to enter before a certificate is finished: of a precertificate all but the poison, of a certificate all but its
+ * timestamps. Both give the same.
+ *
+ * @see https://www.rfc-editor.org/rfc/rfc6962#section-3.2
  */
-export function precertificateEntry(
-  certificate: Certificate,
-  issuer: Pick<Certificate, 'spki'>,
-  without: string = ExtensionOid.sctList,
-): CertificateLogEntry {
-  const kept = [...certificate.extensions.values()]
-    .filter(({ oid }) => oid !== without)
-    .map((extension) => extension.der);
-  const extensions = kept.length === 0 ? [] : [der.explicit(3, der.sequence(...kept))];
+export function precertificateEntry(certificate: Certificate, issuer: Pick<Certificate, 'spki'>): CertificateLogEntry {
+  const kept = [...certificate.extensions.values()].filter(
+    ({ oid }) => oid !== ExtensionOid.sctList && oid !== ExtensionOid.poison,
+  );
+  const extensions =
+    kept.length === 0 ? [] : [der.explicit(3, der.sequence(...kept.map((extension) => extension.der)))];
   const tbs = der.sequence(certificate.fields, ...extensions);
   return { kind: 'precertificate', issuerKeyHash: hash('sha256', issuer.spki, 'buffer'), tbs };
 }

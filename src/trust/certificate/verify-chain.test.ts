@@ -340,8 +340,10 @@ describe('rejects keys that are not used here', () => {
     const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 1024 });
     const spki = publicKey.export({ type: 'spki', format: 'der' });
     const signer = { algorithm: 'rsa-sha256', sign: (tbs: Uint8Array) => sign('sha256', tbs, privateKey) } as const;
-    const result = await check({ intermediate: { spki }, leaf: { signer } });
-    rejects(result, 'authority-key-unsupported', /RSA with 1024 bits/);
+    const ofIntermediate = await check({ intermediate: { spki }, leaf: { signer } });
+    rejects(ofIntermediate, 'authority-key-unsupported', /RSA with 1024 bits/);
+    const ofRoot = await check({ root: { spki }, intermediate: { signer } });
+    rejects(ofRoot, 'authority-key-unsupported', /RSA with 1024 bits/);
   });
 
   test('a point that is not on the curve', async () => {
@@ -392,6 +394,17 @@ describe('of several authorities', () => {
     const result = verifyChain(leaf, [stranger, expired, authority], [NOW], 'code-signing');
     assert.ok(result.kind === 'accepted');
     assert.equal(result.authority, authority);
+  });
+
+  test('tells two of one name apart by their keys, with key identifiers and without', async () => {
+    const others = await newTestKeys();
+    for (const authorityKey of [{}, { authorityKey: undefined }]) {
+      const { leaf, intermediate, authority } = await newTestStack(keys, { leaf: { extensions: authorityKey } });
+      const { authority: namesake } = await newTestStack(others);
+      const result = verifyChain(leaf, [namesake, authority], [NOW], 'code-signing');
+      assert.ok(result.kind === 'accepted', JSON.stringify(result));
+      assert.equal(result.issuer, intermediate);
+    }
   });
 
   test('speaks of the nearest miss', async () => {
