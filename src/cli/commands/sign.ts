@@ -5,6 +5,7 @@ import { CliError } from '../cli-error.ts';
 import { defineCommand, type Command, type FlagValues } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT, exitCodeOf } from '../exit-code.ts';
+import { checkSigningConfig } from '../flags/signing-config.ts';
 import { parseAnnotations } from '../flags/annotations.ts';
 import { COSIGN_SIGN_FLAGS } from '../flags/cosign-sign.ts';
 import { KEY_FLAG, loadSigner } from '../flags/key.ts';
@@ -103,6 +104,7 @@ export const command: Command = defineCommand({
       throw new CliError('usage', '--key is required: this version seals with a key', { hint });
     }
     if (others.length > 0) throw new CliError('usage', 'one --key is sealed with at a time');
+    await checkSigningConfig(context, flags['signing-config'], flags['trusted-root']);
     checkTagPrefix(flags);
     checkSealFiles(context, flags, { images: images.length, formats });
     const annotations = parseAnnotations(flags.annotations);
@@ -127,7 +129,7 @@ export const command: Command = defineCommand({
     for (const [at, image] of images.entries()) {
       const one = opened[at];
       if (one === undefined) continue;
-      const outcome = await seal(context, image, one, flags, options);
+      const outcome = await sealOne(context, image, one, flags, options);
       if ('error' in outcome) {
         // of a single image its failure is the command's; and once the command was ended, the others would only fail too
         if (images.length === 1 || context.signal.aborted) throw outcome.error;
@@ -141,7 +143,7 @@ export const command: Command = defineCommand({
   },
 });
 
-async function seal(
+async function sealOne(
   context: CommandContext,
   image: string,
   opened: OpenedRepository,

@@ -23,16 +23,14 @@ export const COSIGN_SIGN_FLAGS = {
   'signing-config': {
     kind: 'string',
     placeholder: 'FILE',
-    help: 'services to seal with',
+    help: 'services to seal with: this version takes one that names none',
     hidden: true,
-    refused: NO_LOG as string,
   },
   'trusted-root': {
     kind: 'string',
     placeholder: 'FILE',
-    help: 'trust of services',
+    help: 'trust of services, beside a signing config that names none',
     hidden: true,
-    refused: NO_LOG as string,
   },
   'rekor-url': { kind: 'string', help: 'a transparency log', hidden: true, refused: NO_LOG as string },
   'timestamp-server-url': { kind: 'string', help: 'a timestamp authority', hidden: true, refused: NO_LOG as string },

@@ -1,30 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
 const NO_TRUSTED_ROOT =
-  'this version judges key seals and reads no transparency log, certificate or timestamp; leave it out to verify by key alone';
+  'this version takes what it believes from --trusted-root FILE, and evidence from what lies beside the seal';
 const NO_DETACHED = 'this version verifies seals in a registry or a layout, not detached ones';
 const NO_HARDWARE = 'this version takes keys from files and env://NAME, not from hardware';
-const INSECURE_TLOG =
-  'Skipping tlog verification is an insecure practice that lacks transparency and auditability verification for the signature.';
 
 /**
  * Flags of cosign's `verify` that change nothing here, or ask for what this version does not do: none is ignored in silence where it would
  * make the answer weaker or other.
  */
 export const COSIGN_VERIFY_FLAGS = {
-  'insecure-ignore-tlog': {
-    kind: 'boolean',
-    help: 'a key seal is not looked up in a log (so it is without this flag)',
-    weakens: INSECURE_TLOG as string,
-  },
-  'insecure-ignore-sct': { kind: 'boolean', help: 'has no meaning for key seals', hidden: true },
-  'private-infrastructure': {
-    kind: 'boolean',
-    help: 'as --insecure-ignore-tlog',
-    hidden: true,
-    deprecated: 'please use --insecure-ignore-tlog instead',
-  },
-  offline: { kind: 'boolean', help: 'talk to the registry only (so it does with a key)' },
+  offline: { kind: 'boolean', help: 'talk to the registry only (so it does without this flag)' },
   'experimental-oci11': { kind: 'boolean', help: 'those places are always read', hidden: true },
   'new-bundle-format': {
     kind: 'boolean',
@@ -48,26 +34,12 @@ export const COSIGN_VERIFY_FLAGS = {
     hidden: true,
     deprecated: 'SBOMs belong into attestations',
   },
-  'trusted-root': {
-    kind: 'string',
-    placeholder: 'FILE',
-    help: 'trust of logs and certificates',
-    hidden: true,
-    refused: NO_TRUSTED_ROOT as string,
-  },
-  'use-signed-timestamps': {
-    kind: 'boolean',
-    help: 'demand a timestamp',
-    hidden: true,
-    refused: NO_TRUSTED_ROOT as string,
-  },
   'timestamp-certificate-chain': {
     kind: 'string',
     help: 'trust of timestamps',
     hidden: true,
     refused: NO_TRUSTED_ROOT as string,
   },
-  'rekor-url': { kind: 'string', help: 'a transparency log', hidden: true, refused: NO_TRUSTED_ROOT as string },
   certificate: {
     kind: 'string',
     help: 'a certificate beside the seal',

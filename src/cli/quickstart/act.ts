@@ -19,7 +19,7 @@ export function actOfVerdict(tried: string, verdict: Verdict, expected: string):
     return {
       tried,
       happened: 'trusted',
-      why: `sealed by key ${seal.signer.key.hint.slice(0, 12)}… (${seal.scheme}, ${seal.format})`,
+      why: `sealed by ${seal.signer.kind === 'key' ? `key ${seal.signer.key.hint.slice(0, 12)}…` : seal.signer.identity.subject} (${seal.scheme}, ${seal.format})`,
       asExpected: expected === 'trusted',
     };
   }
@@ -40,6 +40,11 @@ export async function actOfRefusal(tried: string, attempt: Promise<unknown>, exp
     return { tried, happened: 'accepted', why: `it should have been refused as ${expected}`, asExpected: false };
   } catch (error) {
     if (!(error instanceof CodedError)) throw error;
-    return { tried, happened: 'refused', why: `${error.message} [${error.code}]`, asExpected: error.code === expected };
+    return { tried, happened: 'refused', why: `${saidBy(error)} [${error.code}]`, asExpected: error.code === expected };
   }
+}
+
+// What the registry said itself is the last thing in quotes; who asked and how it was answered is known on this stage.
+function saidBy(error: CodedError): string {
+  return /'([^']+)'$/.exec(error.message)?.[1] ?? error.message;
 }
