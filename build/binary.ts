@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// `npm run build:binary`: the command line as one executable, `dist/bulla`, with Bun's runtime inside.
+// `npm run build:binary`: the command line as one executable, `dist/bulla`, with Bun's runtime inside. It is made of the same chunks as the
+// npm package: left to itself, Bun would take a whole room along with each name that is taken from its door.
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { bundleCommandLine } from './bundle.ts';
 import { root } from './project.ts';
 
+const chunks = mkdtempSync(join(tmpdir(), 'bulla-binary-'));
 const args = [
   'build',
-  'src/cli/main.ts',
+  join(chunks, 'main.js'),
   '--compile',
   '--outfile=dist/bulla',
   '--minify',
@@ -23,5 +28,10 @@ const args = [
   '--no-compile-autoload-tsconfig',
   '--no-compile-autoload-package-json',
 ];
-const { status } = spawnSync(join(root, 'node_modules/.bin/bun'), args, { cwd: root, stdio: 'inherit' });
-process.exit(status ?? 1);
+try {
+  await bundleCommandLine(chunks, 'bun');
+  const { status } = spawnSync(join(root, 'node_modules/.bin/bun'), args, { cwd: root, stdio: 'inherit' });
+  process.exitCode = status ?? 1;
+} finally {
+  rmSync(chunks, { recursive: true, force: true });
+}

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { build, type BuildOptions, type Metafile, type Plugin } from 'esbuild';
 import { readFileSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
 import { relative, resolve } from 'node:path';
 import { chunkGroups, EAGER, type ChunkGroup } from './chunk-groups.ts';
 import { libraries, root } from './project.ts';
-import { rewriteImports } from './rewrite-imports.ts';
+import { rewriteImports, type Runtime } from './rewrite-imports.ts';
 
 const common = {
   absWorkingDir: root,
@@ -18,20 +19,24 @@ const common = {
   target: 'node24.15',
 } as const satisfies BuildOptions;
 
+/** For code that is run and not looked at. */
+const SHORT = { minifyWhitespace: true, minifySyntax: true } as const satisfies BuildOptions;
+
 /**
  * Bundles the command line, its packages included: `main.js` and a chunk a command. Names stay as they are written, so that a stack
- * trace and a look into the package can be read.
+ * trace can be read; white space goes, since what is read at every start costs time by its length.
  *
  * It is built twice: once to see what is shared, and again with what is shared kept together (see `chunkGroups`).
  *
+ * @param runtime what will run it
  * @returns which source went into which file
  */
-export async function bundleCommandLine(outdir: string): Promise<Metafile> {
-  const options = { ...common, entryPoints: ['src/cli/main.ts'], outdir, chunkNames: '[name]-[hash]' };
-  const draft = await build({ ...options, write: false, plugins: [sources([])] });
-  const { metafile } = await build({ ...options, plugins: [sources(chunkGroups(draft.metafile))] });
+export async function bundleCommandLine(outdir: string, runtime: Runtime = 'node'): Promise<Metafile> {
+  const options = { ...common, entryPoints: ['src/cli/main.ts'], outdir, chunkNames: '[name]-[hash]', ...SHORT };
+  const draft = await build({ ...options, write: false, plugins: [sources([], runtime)] });
+  const { metafile } = await build({ ...options, plugins: [sources(chunkGroups(draft.metafile), runtime)] });
   const late = Object.entries(metafile.outputs).flatMap(([file, { imports }]) =>
-    imports.flatMap(({ path, external }) => (external === true ? [`${file} imports ${path}`] : [])),
+    imports.flatMap(({ path, external }) => (external === true && !isBuiltin(path) ? [`${file} imports ${path}`] : [])),
   );
   if (late.length > 0) throw new Error(`not in the bundle: ${late.join(', ')}`);
   return metafile;
@@ -48,7 +53,8 @@ export async function bundleLibraries(outdir: string): Promise<Metafile> {
  * Reads the sources with their imports rewritten, and makes each member of a group import the whole group: esbuild puts files into one
  * chunk that are reached from the same entry points.
  */
-function sources(groups: readonly ChunkGroup[]): Plugin {
+function sources(groups: readonly ChunkGroup[], runtime: Runtime): Plugin {
+  const isEager = (path: string): boolean => EAGER[runtime].has(relative(root, path));
   return {
     name: 'sources',
     setup(bundler) {
@@ -63,8 +69,7 @@ function sources(groups: readonly ChunkGroup[]): Plugin {
       bundler.onLoad({ filter: /\.m?[jt]s$/, namespace: 'file' }, ({ path }) => {
         const member = groups.filter(({ entries }) => entries.has(relative(root, path)));
         const together = member.map(({ name }) => `import "group:${name}"; `).join('');
-        const contents =
-          together + rewriteImports(path, readFileSync(path, 'utf8'), (late) => EAGER.has(relative(root, late)));
+        const contents = together + rewriteImports(path, readFileSync(path, 'utf8'), { runtime, isEager });
         return { contents, loader: path.endsWith('ts') ? 'ts' : 'js' };
       });
     },

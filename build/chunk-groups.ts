@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Metafile } from 'esbuild';
+import type { Runtime } from './rewrite-imports.ts';
 
 /** Sources that are to lie in one chunk. */
 export interface ChunkGroup {
@@ -15,18 +16,19 @@ const MAIN = 'src/cli/main.ts';
 const SMALLEST = 'src/cli/commands/version.ts';
 
 /** The commands that must start fast. */
-const HOT = ['src/cli/commands/sign.ts', 'src/cli/commands/verify.ts'];
+const VERIFY = 'src/cli/commands/verify.ts';
+const SIGN = 'src/cli/commands/sign.ts';
 
 /** What these load late and always: it may as well come with them. */
-export const EAGER: ReadonlySet<string> = new Set([
-  'src/oci/remote/list-referrers.ts',
-  'src/wire/http/node-transport.ts',
-]);
+export const EAGER: Readonly<Record<Runtime, ReadonlySet<string>>> = {
+  node: new Set(['src/oci/remote/list-referrers.ts', 'src/wire/http/node-transport.ts']),
+  bun: new Set(['src/oci/remote/list-referrers.ts', 'src/wire/http/fetch-transport.ts']),
+};
 
 /**
  * What to keep together. Left to itself, esbuild makes a chunk for each set of entry points that share something, and a command would
- * load dozens of small files, 0.2 ms each. So there are two groups: what every run needs, and what the commands that must start fast share
- * with others. What only other commands share stays apart, so that no server comes along.
+ * load dozens of small files, 0.2 ms each. So there are three groups: what every run needs, what `verify` shares with others, and what `sign`
+ * shares with others besides. What only other commands share stays apart, so that no server comes along.
  *
  * @param draft the account of a build without groups
  */
@@ -41,12 +43,14 @@ export function chunkGroups(draft: Metafile): readonly ChunkGroup[] {
     return [...sources].filter((source) => !needs.has(source) && users(source) >= least);
   };
   const program = [...new Set([...neededBy([MAIN], 1), ...neededBy([SMALLEST], 2)])];
-  const shared = neededBy(HOT, 2).filter((source) => !program.includes(source));
   const entriesWith = (files: readonly string[]): ReadonlySet<string> =>
     new Set([...needs].flatMap(([entry, sources]) => (files.some((file) => sources.has(file)) ? [entry] : [])));
+  const verify = neededBy([VERIFY], 2).filter((source) => !program.includes(source));
+  const sign = neededBy([SIGN], 2).filter((source) => ![...program, ...verify].includes(source));
   return [
     { name: 'program', files: program, entries: new Set(needs.keys()) },
-    { name: 'shared', files: shared, entries: entriesWith(shared) },
+    { name: 'verify', files: verify, entries: entriesWith([...verify, ...sign]) },
+    { name: 'sign', files: sign, entries: entriesWith(sign) },
   ];
 }
 

@@ -18,7 +18,7 @@ writeFileSync(join(folder, 'wire', 'http', 'index.ts'), "export { get } from './
 
 const eager = join(folder, 'image', 'late.ts');
 const rewrite = (source: string): string =>
-  rewriteImports(join(folder, 'image', 'a.ts'), source, (path) => path === eager);
+  rewriteImports(join(folder, 'image', 'a.ts'), source, { isEager: (path) => path === eager });
 
 describe('built-in modules', () => {
   const cases = {

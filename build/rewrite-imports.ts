@@ -7,22 +7,24 @@ import { parseSync, type DynamicImport, type StaticImport, type StaticImportEntr
 /**
  * Rewrites the imports of a source so that it starts faster when it is bundled. Lines keep their numbers.
  *
- * - Built-in modules come from `process.getBuiltinModule`: the first `import` of one in an ES module makes node load the machinery that
- *   turns built-in modules into ES modules, 2.5 ms, a tenth of the whole start.
+ * - On node, built-in modules come from `process.getBuiltinModule`: the first `import` of one in an ES module makes node load the machinery
+ *   that turns built-in modules into ES modules, 2.5 ms, a tenth of the whole start. On Bun it is the call that costs as much.
  * - What is taken from a room's door comes from the file behind it: a bundler that splits by file would otherwise hold that whoever takes
  *   one name from a room needs all of it.
  * - `const { name } = await import(…)` of a door becomes a static import. Without a bundle it keeps a whole room from being loaded;
  *   in a bundle the chunks do that, and each late import costs a file.
  *
- * @param isEager which other late imports become static
+ * @param options.runtime what will run it; node unless told
+ * @param options.isEager which other late imports become static
  * @example
  * rewriteImports('/src/a.ts', "import { join as j } from 'node:path';")
  * // const { join: j } = process.getBuiltinModule("node:path");
  */
-export function rewriteImports(path: string, source: string, isEager: (path: string) => boolean = () => false): string {
+export function rewriteImports(path: string, source: string, options: RewriteOptions = {}): string {
+  const { runtime = 'node', isEager = () => false } = options;
   const { staticImports, dynamicImports } = parseSync(path, source).module;
-  const late = dynamicImports.map((found) => lateImport(path, source, found, isEager));
-  const edits = [...staticImports.map((found) => staticImport(path, source, found)), ...late]
+  const late = dynamicImports.map((found) => lateImport(path, source, found, { runtime, isEager }));
+  const edits = [...staticImports.map((found) => staticImport(path, source, found, runtime)), ...late]
     .filter((edit) => edit !== undefined)
     .toSorted((one, other) => other.start - one.start);
   const text = edits.reduce(
@@ -30,6 +32,14 @@ export function rewriteImports(path: string, source: string, isEager: (path: str
     source,
   );
   return late.map((edit) => edit?.ahead ?? '').join('') + text;
+}
+
+/** What runs the bundle. */
+export type Runtime = 'node' | 'bun';
+
+interface RewriteOptions {
+  readonly runtime?: Runtime;
+  readonly isEager?: (path: string) => boolean;
 }
 
 interface Edit {
@@ -44,11 +54,13 @@ function staticImport(
   path: string,
   source: string,
   { start, end, moduleRequest, entries }: StaticImport,
+  runtime: Runtime,
 ): Edit | undefined {
   const specifier = moduleRequest.value;
   const taken = entries.filter(({ isType }) => !isType);
   const lines = '\n'.repeat(source.slice(start, end).split('\n').length - 1);
   if (isBuiltin(specifier)) {
+    if (runtime === 'bun') return undefined;
     return { start, end, instead: taken.map((entry) => constantOf(specifier, entry)).join(' ') + lines };
   }
   const door = resolve(dirname(path), specifier);
@@ -68,12 +80,14 @@ function lateImport(
   path: string,
   source: string,
   found: DynamicImport,
-  isEager: (path: string) => boolean,
+  { runtime, isEager }: Required<RewriteOptions>,
 ): Edit | undefined {
   const { start, end, moduleRequest } = found;
   const specifier = /^['"](.+)['"]$/.exec(source.slice(moduleRequest.start, moduleRequest.end))?.[1];
   if (specifier === undefined) return undefined;
-  if (isBuiltin(specifier)) return { start, end, instead: `Promise.resolve(${builtin(specifier)})` };
+  if (isBuiltin(specifier)) {
+    return runtime === 'bun' ? undefined : { start, end, instead: `Promise.resolve(${builtin(specifier)})` };
+  }
   const target = resolve(dirname(path), specifier);
   const taken = /const \{([\w\s,]+)\} = await $/.exec(source.slice(0, start))?.[1];
   if (taken === undefined || !(isDoor(target) || isEager(target))) return undefined;

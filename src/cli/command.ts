@@ -53,8 +53,8 @@ export interface IntegerFlag extends FlagCommon {
 /** `--flag 3m0s`, as Go writes durations; the value is in milliseconds. */
 export interface DurationFlag extends FlagCommon {
   readonly kind: 'duration';
-  /** as Go writes it, for example `3m0s` */
-  readonly default?: string;
+  /** milliseconds */
+  readonly default?: number;
 }
 
 /** One flag of a command. @see https://pkg.go.dev/github.com/spf13/pflag */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { formatDuration } from './arguments/duration.ts';
 import { COMMANDS, GROUPS } from './command-table.ts';
 import type { Command, FlagSpec, FlagTable } from './command.ts';
 import { GLOBAL_FLAGS } from './flags/global.ts';
@@ -85,7 +86,7 @@ function flagText(spec: FlagSpec): string {
     notes.push(`one of ${spec.choices.filter((choice) => choice !== '').join(', ')}`);
   if (spec.kind === 'strings') notes.push('may be given several times');
   if (spec.kind !== 'strings' && spec.default !== undefined && spec.default !== '' && spec.default !== false) {
-    notes.push(`default ${spec.default}`);
+    notes.push(`default ${spec.kind === 'duration' ? formatDuration(spec.default) : spec.default}`);
   }
   if (spec.deprecated !== undefined) notes.push('deprecated');
   return notes.length === 0 ? spec.help : `${spec.help} (${notes.join('; ')})`;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Artifact, Bundle } from '../trust/index.ts';
+import type { LegacyEvidence } from './legacy-evidence.ts';
 import type { Place, PlaceName } from './place.ts';
 import type { Rejection, SealFormat } from './verdict.ts';
 
@@ -11,8 +12,8 @@ export interface Candidate {
   readonly format: SealFormat;
   readonly place: Place;
   readonly bundle: Bundle;
-  /** whether it came with a certificate; whoever expects a key tries the key all the same where the format allows it */
-  readonly certified: boolean;
+  /** what lies beside a legacy signature, unread: it is looked at only where a certificate, log or time is asked for */
+  readonly beside?: LegacyEvidence;
   /** what the signature must be about: the image's digest, or the bytes of a legacy payload */
   readonly artifact: Artifact;
 }

@@ -6,6 +6,9 @@ import {
   SIGN_PREDICATE_TYPE,
   TrustError,
   verifyBundle,
+  type Bundle,
+  type EvidenceDemand,
+  type ExpectedIdentity,
   type PublicKey,
   type SealCheck,
   type SimpleSigning,
@@ -13,18 +16,25 @@ import {
 } from '../trust/index.ts';
 import { WireError, type Json } from '../wire/index.ts';
 import type { Candidate } from './finding.ts';
-import type { Rejection, RejectionCode, Seal } from './verdict.ts';
+import type { LogCheck, Rejection, RejectionCode, Seal } from './verdict.ts';
 
 /** The type that cosign writes into a simple-signing payload. */
 export const CONTAINER_IMAGE_SIGNATURE = 'cosign container image signature';
 
+/** Who must have sealed. */
+export type ExpectedSigners =
+  /** Any of these keys, so that keys can overlap while they rotate; where evidence is demanded, a log must have the seal as well. */
+  | { readonly kind: 'keys'; readonly keys: readonly PublicKey[]; readonly evidence?: EvidenceDemand }
+  /** Any of these, by a certificate. */
+  | {
+      readonly kind: 'identities';
+      readonly identities: readonly ExpectedIdentity[];
+      readonly evidence: EvidenceDemand;
+    };
+
 /** Who must have sealed, and what the seal must say. */
 export interface Expectation {
-  /**
-   * Any of these keys may have signed, so that keys can overlap while they rotate. `identity` asks for a certificate instead: seals by
-   * a bare key are told apart from it, and certificates are not judged by this version, so that none is accepted.
-   */
-  readonly signers: { readonly kind: 'keys'; readonly keys: readonly PublicKey[] } | { readonly kind: 'identity' };
+  readonly signers: ExpectedSigners;
   /** `-a` pairs that the seal must carry */
   readonly annotations?: Readonly<Record<string, string>>;
   /**
@@ -45,21 +55,34 @@ export async function judge(candidate: Candidate, digest: Digest, expectation: E
   if (otherType !== undefined) {
     return reject(candidate, 'predicate-type-mismatch', `an attestation of type ${otherType}`, SIGN_PREDICATE_TYPE);
   }
-  if (expectation.signers.kind === 'identity') {
-    return candidate.certified
-      ? reject(
-          candidate,
-          'certificate-unsupported',
-          'a seal by a certificate',
-          'a seal by a key, which is what this version judges',
-        )
-      : reject(candidate, 'key-material', 'a seal by a key', 'a seal by a certificate with the asked identity');
-  }
-  const check = await verifyBundle(candidate.bundle, candidate.artifact, { keys: expectation.signers.keys });
+  const { signers } = expectation;
+  const bundle = await wholeBundle(candidate, signers);
+  if ('code' in bundle) return { kind: 'rejected', rejection: bundle };
+  const check = await verifyBundle(
+    bundle,
+    candidate.artifact,
+    signers.kind === 'keys'
+      ? { keys: signers.keys, ...signers.evidence }
+      : { identities: signers.identities, ...signers.evidence },
+  );
   if (check.kind === 'rejected') return { kind: 'rejected', rejection: { ...about(candidate), ...check.rejection } };
   return candidate.format === 'legacy'
-    ? judgeLegacy(candidate, check, digest, expectation)
+    ? judgeLegacy({ ...candidate, bundle }, check, digest, expectation)
     : judgeBundle(candidate, check, expectation);
+}
+
+// Whoever expects a key and no log tries it on the signature, whatever was laid beside it: annotations can be written by anyone.
+async function wholeBundle(candidate: Candidate, { evidence }: ExpectedSigners): Promise<Bundle | Rejection> {
+  const { bundle, beside } = candidate;
+  if (beside === undefined || evidence === undefined) return bundle;
+  const { withEvidence } = await import('./legacy-evidence.ts');
+  try {
+    return withEvidence(bundle, beside);
+  } catch (error) {
+    if (!(error instanceof TrustError || error instanceof WireError)) throw error;
+    const expected = 'annotations as cosign writes them';
+    return { ...about(candidate), code: 'bundle-malformed', found: error.message, expected };
+  }
 }
 
 // Peeked at before the signature is checked: an attestation is no signature, whoever made it.
@@ -136,8 +159,23 @@ function finish(
   const { format, place } = candidate;
   return {
     kind: 'accepted',
-    seal: { format, place, signer: check.signer, scheme: check.scheme, log: 'not-checked', ...said },
+    seal: {
+      format,
+      place,
+      signer: check.signer,
+      scheme: check.scheme,
+      log: logCheckOf(expectation.signers),
+      ...(check.evidence === undefined ? {} : { evidence: check.evidence }),
+      bundle: candidate.bundle,
+      ...said,
+    },
   };
+}
+
+/** What becomes of the log where these signers are expected. */
+export function logCheckOf({ evidence }: ExpectedSigners): LogCheck {
+  if (evidence === undefined) return 'not-checked';
+  return evidence.ignoreLog === true ? 'ignored' : 'verified';
 }
 
 function about(candidate: Candidate): Pick<Rejection, 'place' | 'format'> {

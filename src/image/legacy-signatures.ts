@@ -3,6 +3,7 @@ import { decodeManifest, RegistryError } from '../oci/index.ts';
 import type { Descriptor, Repository, StoredManifest } from '../oci/index.ts';
 import type { Bundle } from '../trust/index.ts';
 import { decodeBase64, WireError } from '../wire/index.ts';
+import type { LegacyEvidence } from './legacy-evidence.ts';
 import type { EvidenceLimits, Finding, Lead, LeadListing } from './finding.ts';
 import type { Place } from './place.ts';
 import type { RejectionCode } from './verdict.ts';
@@ -103,11 +104,16 @@ export async function readLegacyLayer(
   }
   const payload = await repository.blob(layer.digest, limits.maxSealBytes);
   if (payload === undefined) return rejected(place, 'evidence-missing', 'no such blob', 'the payload that was signed');
-  return candidate(place, payload, signature, layer.annotations?.[LegacyAnnotation.certificate] !== undefined);
+  return candidate(place, payload, signature, layer);
 }
 
 // Whoever expects a key tries it on the signature, whatever certificate was laid beside it: the annotation can be written by anyone.
-function candidate(place: Place, payload: Uint8Array, signature: Uint8Array, certified: boolean): Finding {
+function candidate(
+  place: Place,
+  payload: Uint8Array,
+  signature: Uint8Array,
+  { annotations = {} }: Descriptor,
+): Finding {
   const bundle: Bundle = {
     mediaType: LEGACY_BUNDLE,
     material: { kind: 'public-key' },
@@ -115,7 +121,12 @@ function candidate(place: Place, payload: Uint8Array, signature: Uint8Array, cer
     logEntries: [],
     timestamps: [],
   };
-  return { kind: 'candidate', format: 'legacy', place, bundle, certified, artifact: { kind: 'bytes', bytes: payload } };
+  const named = (name: 'certificate' | 'bundle' | 'timestamp'): Partial<LegacyEvidence> => {
+    const text = annotations[LegacyAnnotation[name]] ?? '';
+    return text === '' ? {} : { [name]: text };
+  };
+  const beside: LegacyEvidence = { ...named('certificate'), ...named('bundle'), ...named('timestamp') };
+  return { kind: 'candidate', format: 'legacy', place, bundle, beside, artifact: { kind: 'bytes', bytes: payload } };
 }
 
 function rejected(place: Place, code: RejectionCode, found: string, expected: string): Finding {

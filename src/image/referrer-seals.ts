@@ -111,8 +111,7 @@ async function readLayer(
   }
   try {
     const bundle = decodeBundle(bytes, `bundle ${layer.digest}`);
-    const certified = bundle.material.kind === 'certificate';
-    return { kind: 'candidate', format: 'bundle', place, bundle, certified, artifact };
+    return { kind: 'candidate', format: 'bundle', place, bundle, artifact };
   } catch (error) {
     if (!(error instanceof TrustError || error instanceof WireError)) throw error;
     return claimed ? rejected(place, 'bundle-malformed', error.message, 'a Sigstore bundle v0.1 to v0.3') : FOREIGN;

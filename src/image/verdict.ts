@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Digest } from '../oci/index.ts';
-import type { PublicKey, RejectionCode as SealRejectionCode, SignatureScheme } from '../trust/index.ts';
+import type {
+  Bundle,
+  RejectionCode as SealRejectionCode,
+  SealEvidence,
+  SealSigner,
+  SignatureScheme,
+} from '../trust/index.ts';
 import type { CodedError, Json } from '../wire/index.ts';
 import type { Place, PlaceReport } from './place.ts';
 
@@ -11,10 +17,14 @@ export type SealFormat = 'bundle' | 'legacy';
 export interface Seal {
   readonly format: SealFormat;
   readonly place: Place;
-  readonly signer: { readonly kind: 'key'; readonly key: PublicKey };
+  readonly signer: SealSigner;
   readonly scheme: SignatureScheme;
-  /** what was checked of transparency: a key seal without a trusted root is not looked up in a log */
-  readonly log: 'not-checked';
+  /** what was checked of transparency: a key seal without a trusted root is not looked for in a log */
+  readonly log: LogCheck;
+  /** where it was logged, and when it was there; absent where that was not checked */
+  readonly evidence?: SealEvidence;
+  /** what was judged; nothing of it but what stands in the other fields was verified */
+  readonly bundle: Bundle;
   /** `-a` pairs that the signer sealed along; unknown JSON in legacy seals is kept */
   readonly annotations: Readonly<Record<string, Json>>;
   /** the repository that the signer named; a legacy seal has one, a bundle has none */
@@ -22,6 +32,9 @@ export interface Seal {
   /** a legacy seal's payload, byte for byte what was signed */
   readonly payload?: Uint8Array;
 }
+
+/** Whether a log has a seal: verified; not asked, as no trusted root was given; or left out by `ignoreLog`. */
+export type LogCheck = 'verified' | 'not-checked' | 'ignored';
 
 /**
  * Why a signature was not accepted: the checks of one bundle, and those of this room.
@@ -31,7 +44,6 @@ export interface Seal {
  * - `annotation-mismatch`: a demanded `-a` pair is missing or other
  * - `claims-mismatch`: a legacy payload is of another type than a container image signature
  * - `evidence-missing`: it is listed and its manifest or blob is not there
- * - `certificate-unsupported`: an identity was asked, and this version judges keys only
  * - `too-large`: it is larger than any signature
  * - `manifest-malformed`: the manifest that should carry it is none
  */
@@ -42,7 +54,6 @@ export type RejectionCode =
   | 'annotation-mismatch'
   | 'claims-mismatch'
   | 'evidence-missing'
-  | 'certificate-unsupported'
   | 'too-large'
   | 'manifest-malformed';
 
@@ -59,7 +70,7 @@ export interface Rejection {
 export type RefusalReason = 'image-missing' | 'nothing-found' | 'none-accepted' | 'key-seals-only';
 
 /** A check that a flag switched off. It shows in every output. */
-export type Weakening = 'claims-not-checked';
+export type Weakening = 'claims-not-checked' | 'log-ignored' | 'certificate-log-ignored';
 
 interface Inspection {
   /** each place in the order it was asked, or would have been */

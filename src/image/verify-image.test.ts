@@ -11,6 +11,7 @@ import {
   type Digest,
 } from '../oci/index.ts';
 import {
+  assembleTrustedRoot,
   encodeBundle,
   encodeSimpleSigning,
   generatePrivateKey,
@@ -139,8 +140,8 @@ describe('verifyImage', () => {
     const { repository, signer } = await scene();
     await signImage(repository, 'v1', { signer, now: NOW });
     const verdict = await verifyImage(repository, 'v1', byKey((await key()).publicKey, signer.publicKey));
-    assert.equal(verdict.kind, 'trusted');
-    assert.deepEqual(verdict.kind === 'trusted' && verdict.seals[0].signer.key.hint, signer.publicKey.hint);
+    assert.ok(verdict.kind === 'trusted' && verdict.seals[0].signer.kind === 'key');
+    assert.equal(verdict.seals[0].signer.key.hint, signer.publicKey.hint);
   });
 
   it('refuses an image that nobody sealed as nothing-found, having read every place', async () => {
@@ -306,7 +307,10 @@ describe('verifyImage', () => {
   it('tells key seals from certificates where an identity is asked', async () => {
     const { repository, signer } = await scene();
     await signImage(repository, 'v1', { signer, formats: ['bundle', 'legacy'], now: NOW });
-    const verdict = refused(await verifyImage(repository, 'v1', { signers: { kind: 'identity' } }));
+    const evidence = { trustedRoot: assembleTrustedRoot({}) };
+    const verdict = refused(
+      await verifyImage(repository, 'v1', { signers: { kind: 'identities', identities: [], evidence } }),
+    );
     assert.equal(verdict.reason, 'key-seals-only');
   });
 

@@ -6,7 +6,7 @@ import { evidencePlaces, type EvidencePlace } from './evidence-places.ts';
 import { EVIDENCE_LIMITS, type EvidenceLimits, type Finding, type Lead, type LeadListing } from './finding.ts';
 import { judge, type Expectation } from './judge.ts';
 import type { PlaceReport } from './place.ts';
-import type { RefusalReason, Rejection, RejectionCode, Seal, SealFormat, Verdict } from './verdict.ts';
+import type { RefusalReason, Rejection, RejectionCode, Seal, SealFormat, Verdict, Weakening } from './verdict.ts';
 
 /** How an image is looked at. */
 export interface VerifyImageOptions {
@@ -114,8 +114,7 @@ class Inspection {
   }
 
   #report(): Pick<Extract<Verdict, { kind: 'refused' }>, 'places' | 'rejected' | 'weakened'> {
-    const weakened = this.#expectation.checkClaims === false ? (['claims-not-checked'] as const) : [];
-    return { places: this.#places, rejected: this.#rejected, weakened };
+    return { places: this.#places, rejected: this.#rejected, weakened: weakeningsOf(this.#expectation) };
   }
 
   async #read(place: EvidencePlace, digest: Digest): Promise<void> {
@@ -171,18 +170,31 @@ class Inspection {
 }
 
 function cappedAt(name: string, read: number, { total, endless = false }: LeadListing): RegistryError {
-  return new RegistryError(
-    'evidence-capped',
-    `${name}: a cap ended the search: ${read} of ${endless ? 'more than ' : ''}${total} entries were read, and none is a seal that was expected`,
-  );
+  const known =
+    total === 0
+      ? 'the listing is larger than what is read'
+      : `${read} of ${endless ? 'more than ' : ''}${total} entries were read, and none is a seal that was expected`;
+  return new RegistryError('evidence-capped', `${name}: a cap ended the search: ${known}`);
+}
+
+function weakeningsOf({ checkClaims, signers }: Expectation): readonly Weakening[] {
+  return [
+    ...(checkClaims === false ? (['claims-not-checked'] as const) : []),
+    ...(signers.evidence?.ignoreLog === true ? (['log-ignored'] as const) : []),
+    ...(signers.kind === 'identities' && signers.evidence.ignoreScts === true
+      ? (['certificate-log-ignored'] as const)
+      : []),
+  ];
 }
 
 /** Higher is nearer to being accepted. */
 function closeness(code: RejectionCode): number {
-  return NEAREST_LAST.indexOf(code);
+  const family = `${code.slice(0, code.indexOf('-'))}-*`;
+  return NEAREST_LAST.findIndex((known) => known === code || known === family);
 }
 
-const NEAREST_LAST: readonly RejectionCode[] = [
+/** In the order in which seals are checked; `*` for all codes that begin so and do not stand before. */
+const NEAREST_LAST: readonly (RejectionCode | `${string}-*`)[] = [
   'manifest-malformed',
   'evidence-missing',
   'too-large',
@@ -192,9 +204,17 @@ const NEAREST_LAST: readonly RejectionCode[] = [
   'payload-type-unexpected',
   'artifact-missing',
   'certificate-material',
-  'certificate-unsupported',
   'key-material',
+  'certificate-malformed',
   'signature-invalid',
+  'timestamp-*',
+  'log-*',
+  'time-missing',
+  'certificate-*',
+  'authority-*',
+  'sct-*',
+  'identity-*',
+  'claims-malformed',
   'statement-malformed',
   'payload-malformed',
   'digest-mismatch',

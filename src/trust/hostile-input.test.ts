@@ -10,13 +10,16 @@ import {
   decodeEnvelope,
   decodePrivateKey,
   decodePublicKey,
+  decodeSigningConfig,
   decodeSimpleSigning,
   decodeStatement,
+  decodeTrustedRoot,
   encodeBundle,
   encodeEnvelope,
   encodeSignStatement,
   encodeSimpleSigning,
   privateKeyNeedsPassword,
+  SIGNING_CONFIG_MEDIA_TYPE,
   TrustError,
   verifyBundle,
   verifySignature,
@@ -27,6 +30,16 @@ const golden = join(import.meta.dirname, '../../test/golden');
 function file(path: string): Uint8Array {
   return new Uint8Array(readFileSync(join(golden, path)));
 }
+
+const SIGNING_CONFIG: Uint8Array = Buffer.from(
+  JSON.stringify({
+    mediaType: SIGNING_CONFIG_MEDIA_TYPE,
+    rekorTlogUrls: [
+      { url: 'https://log.example.com', majorApiVersion: 2, validFor: { start: '2026-01-01T00:00:00Z' } },
+    ],
+    rekorTlogConfig: { selector: 'EXACT', count: 1 },
+  }),
+);
 
 /** What each decoder is given, and good inputs to mutate. No seed makes a password be tried: that would cost a fifth of a second each. */
 const DECODERS: Readonly<Record<string, readonly [(bytes: Uint8Array) => unknown, readonly Uint8Array[]]>> = {
@@ -39,6 +52,8 @@ const DECODERS: Readonly<Record<string, readonly [(bytes: Uint8Array) => unknown
       'bundle-create-upgrade/v01.json',
     ].map(file),
   ],
+  decodeTrustedRoot: [(bytes) => decodeTrustedRoot(bytes, 'it'), [file('_stack/trusted_root.json')]],
+  decodeSigningConfig: [(bytes) => decodeSigningConfig(bytes, 'it'), [SIGNING_CONFIG]],
   decodeEnvelope: [
     (bytes) => encodeEnvelope(decodeEnvelope(bytes, 'it')),
     [encodeEnvelope({ payloadType: 't', payload: Buffer.from('payload'), signatures: [{ sig: Buffer.from('sig') }] })],

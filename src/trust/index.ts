@@ -77,6 +77,16 @@ export { verifyChain, type ChainCheck } from './certificate/verify-chain.ts';
 export { verifyScts, type CertificateLog, type SctCheck } from './certificate/verify-scts.ts';
 export { TrustError, type TrustErrorCode } from './error.ts';
 export {
+  compileIdentity,
+  matchIdentity,
+  type ExpectedIdentity,
+  type IdentityMatch,
+  type IdentityPattern,
+  type IdentityRejection,
+  type IdentityRejectionCode,
+} from './identity/identity.ts';
+export type { TextPattern } from './identity/text-pattern.ts';
+export {
   decodePrivateKey,
   encryptPrivateKey,
   generatePrivateKey,
@@ -166,6 +176,38 @@ export {
 } from './log/tile.ts';
 export { logEntryIdentity, nameOfLog, type TransparencyLog } from './log/transparency-log.ts';
 export { verifyLogEntry, type LogEntryCheck, type LogEntryOptions } from './log/verify-entry.ts';
+export { assembleTrustedRoot, type RootParts } from './root/assemble-root.ts';
+export {
+  CLIENT_TRUST_CONFIG_MEDIA_TYPE,
+  decodeClientTrustConfig,
+  type ClientTrustConfig,
+} from './root/client-trust-config.ts';
+export {
+  chooseServices,
+  decodeSigningConfig,
+  SIGNING_CONFIG_MEDIA_TYPE,
+  type Service,
+  type ServiceChoice,
+  type SigningConfig,
+} from './root/signing-config.ts';
+export {
+  decodeTrustedRoot,
+  TRUSTED_ROOT_MEDIA_TYPES,
+  type SkippedEntry,
+  type TrustedRoot,
+} from './root/trusted-root.ts';
+export type {
+  Artifact,
+  EvidenceDemand,
+  LoggedEntry,
+  Rejection,
+  RejectionCode,
+  SealCheck,
+  SealEvidence,
+  SealExpectation,
+  SealSigner,
+  SignatureTimestamp,
+} from './seal-check.ts';
 export { signBundle } from './sign-bundle.ts';
 export {
   buildTimestampResponse,
@@ -192,4 +234,4 @@ export {
 } from './timestamp/timestamp-response.ts';
 export type { TimestampSigner, TimestampToken } from './timestamp/timestamp-token.ts';
 export { verifyTimestamp, type TimestampCheck } from './timestamp/verify-timestamp.ts';
-export { verifyBundle, type Artifact, type Rejection, type RejectionCode, type SealCheck } from './verify-bundle.ts';
+export { verifyBundle } from './verify-bundle.ts';

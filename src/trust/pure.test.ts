@@ -8,7 +8,7 @@ import { pathToFileURL } from 'node:url';
 
 const root = import.meta.dirname;
 const sources = globSync('**/*.ts', { cwd: root })
-  .filter((path) => !path.endsWith('.test.ts'))
+  .filter((path) => !/\.(?:test|fixture)\.ts$/.test(path))
   .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }));
 
 test('all the room is looked at', () => assert.ok(sources.length >= 25, `${sources.length} files`));

@@ -14,7 +14,8 @@ import { decodePrivateKey } from './key/private-key.ts';
 import { decodePublicKey, type PublicKey } from './key/public-key.ts';
 import { keySigner, type Signer } from './key/signer.ts';
 import { signBundle } from './sign-bundle.ts';
-import { verifyBundle, type Artifact, type Rejection, type SealCheck } from './verify-bundle.ts';
+import type { Artifact, Rejection, SealCheck } from './seal-check.ts';
+import { verifyBundle } from './verify-bundle.ts';
 
 const golden = join(import.meta.dirname, '../../test/golden');
 const HEX = '4ed3e85154810a05dc77ab478fdda7d11d9cde6414c29ad820d5e542ee8aebe6';
@@ -83,7 +84,7 @@ function withEnvelope(bundle: Bundle, payloadType: string, payload: Uint8Array, 
 describe('accepts what cosign sealed', () => {
   test('an image, with a bundle by 3.1.1', async () => {
     const check = await verify(only(attached('sign-key-3.1.1-bundle-referrers')), IMAGE, publicKey('cosign.pub'));
-    assert.ok(check.kind === 'accepted' && check.content.kind === 'statement');
+    assert.ok(check.kind === 'accepted' && check.content.kind === 'statement' && check.signer.kind === 'key');
     assert.equal(check.signer.key.hint, publicKey('cosign.pub').hint);
     assert.equal(check.scheme, 'ecdsa-p256-sha256');
     assert.equal(check.content.statement.predicateType, 'https://sigstore.dev/cosign/sign/v1');
@@ -169,7 +170,7 @@ describe('accepts', () => {
       [key, ...others],
     ]) {
       const check = await verify(bundle, IMAGE, ...keys);
-      assert.ok(check.kind === 'accepted');
+      assert.ok(check.kind === 'accepted' && check.signer.kind === 'key');
       assert.equal(check.signer.key, key);
     }
   });

@@ -143,6 +143,30 @@ for (const [name, variant] of Object.entries({
   });
 }
 
+test('verify by a key alone loads nothing that is for certificates, logs, timestamps and expressions', async () => {
+  const { image, stop } = await packedImage(bundled);
+  try {
+    load(bundled, 'generate-key-pair');
+    load(bundled, 'sign', '--yes', '--key', 'cosign.key', image);
+    const { sources } = load(bundled, 'verify', '--key', 'cosign.pub', image);
+    // names of algorithms and extensions are shared with keys
+    const shared = new Set([
+      'src/trust/certificate/object-identifier.ts',
+      'src/trust/certificate/signature-algorithm.ts',
+    ]);
+    const keyless = /^src\/trust\/(?:certificate|log|timestamp|root|identity|verify-by|verify-evidence)|re2js/;
+    assert.deepEqual(
+      sources.filter((path) => keyless.test(path) && !shared.has(path)),
+      [],
+    );
+    assert.ok(sources.includes('src/trust/verify-bundle.ts'));
+  } finally {
+    await stop();
+    rmSync(join(folder, 'cosign.key'), { force: true });
+    rmSync(join(folder, 'cosign.pub'), { force: true });
+  }
+});
+
 test('a command of the npm package is four files: the program, what it shares, what the fast commands share, and its own', async () => {
   const { image, stop } = await packedImage(bundled);
   try {

@@ -13,6 +13,8 @@ export interface World {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
   readonly stdin?: string;
+  /** now, unless told */
+  readonly now?: Date;
 }
 
 /** Carries out a command line of bulla in this process: no terminal, nothing of this machine's environment. */
@@ -22,7 +24,7 @@ export async function runInProcess(argv: readonly string[], world: World): Promi
     program: 'bulla',
     env: world.env,
     cwd: () => world.cwd,
-    now: () => new Date(),
+    now: () => world.now ?? new Date(),
     writeOut(text) {
       ran.stdout += text;
     },

@@ -16,6 +16,11 @@ export interface Stage {
 /** The password of every recorded key. */
 const PASSWORD = 'pw';
 
+/** When a case was recorded, where that decides: a seal that no log and no clock has seen is good for as long as its certificate lives. */
+const RECORDED_AT: Readonly<Record<string, Date>> = {
+  'keyless-3.1.1-none': new Date('2026-11-22T07:04:00Z'),
+};
+
 /** Which registries the recorder used: without and with the referrers API. */
 const RECORDED_HOST = /\blocalhost:(?:5551|5563)\//g;
 
@@ -58,7 +63,7 @@ export class Folder {
   readonly path: string = mkdtempSync(join(tmpdir(), 'bulla-golden-'));
 
   constructor(name: string) {
-    for (const shared of ['_keys', '_inputs']) symlinkSync(join(GOLDEN, shared), join(this.path, shared));
+    for (const shared of ['_keys', '_inputs', '_stack']) symlinkSync(join(GOLDEN, shared), join(this.path, shared));
     const own = join(GOLDEN, name);
     for (const file of readdirSync(own)) {
       if (!['layout', 'manifests', 'transcript.txt', 'plain.pem'].includes(file)) {
@@ -89,10 +94,12 @@ export async function play(
   folder.prepare(command);
   const [verb = '', ...rest] = equivalent(command, stage);
   const env = Object.fromEntries(Object.entries(command.env).map(([name, value]) => [name, onStage(value, stage)]));
+  const now = RECORDED_AT[command.case];
   const ran = await runInProcess([verb, ...flags, ...rest], {
     cwd: folder.path,
     env: { HOME: folder.path, COSIGN_PASSWORD: PASSWORD, ...env },
     ...(command.stdin === undefined ? {} : { stdin: command.stdin }),
+    ...(now === undefined ? {} : { now }),
   });
   return { ...ran, stdout: offStage(ran.stdout, stage, command) };
 }

@@ -16,7 +16,7 @@ const TABLE = {
   force: { kind: 'boolean', short: 'f', help: 'no mercy' },
   upload: { kind: 'boolean', default: true, help: 'write it' },
   'max-workers': { kind: 'integer', default: 10, min: 1, help: 'at a time' },
-  timeout: { kind: 'duration', default: '3m0s', short: 't', help: 'limit' },
+  timeout: { kind: 'duration', default: 180_000, short: 't', help: 'limit' },
   secret: { kind: 'boolean', hidden: true, help: 'not in the manual' },
 } as const satisfies FlagTable;
 

@@ -44,7 +44,6 @@ export function parseFlags<F extends FlagTable>(argv: readonly string[], table: 
 export function defaultOf(spec: FlagSpec): Value {
   if (spec.kind === 'strings') return [];
   if (spec.kind === 'boolean') return spec.default ?? false;
-  if (spec.kind === 'duration') return spec.default === undefined ? undefined : parseDuration(spec.default);
   return spec.default;
 }
 

@@ -5,7 +5,7 @@ import { defineCommand, type Command } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT } from '../exit-code.ts';
 import { readKeyReference } from '../flags/key-reference.ts';
-import { openPrivateKey } from '../flags/key.ts';
+import { openPrivateKey } from '../flags/private-key.ts';
 import { passwordInEnvironment, passwordToSet } from '../flags/password.ts';
 import { placeKeyPair, writeKeyPair } from '../key-pair/write-key-pair.ts';
 

@@ -7,7 +7,8 @@ import type { CommandContext } from '../context.ts';
 import { EXIT } from '../exit-code.ts';
 import { replaceFiles } from '../file/replace-files.ts';
 import { readKeyReference } from '../flags/key-reference.ts';
-import { ONE_KEY_FLAG, openPrivateKey } from '../flags/key.ts';
+import { ONE_KEY_FLAG } from '../flags/key.ts';
+import { openPrivateKey } from '../flags/private-key.ts';
 import { writeJson } from '../output/json-document.ts';
 
 /** What `public-key --json` prints. */

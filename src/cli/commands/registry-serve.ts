@@ -141,10 +141,11 @@ function parseAddress(text: string): { readonly host: string; readonly port: num
 
 function announce(context: CommandContext, url: string, data: string, readyFile: string | undefined): void {
   const document: ReadyDocument = { registry: url };
+  if (readyFile !== undefined) {
+    replaceFiles([{ path: readyFile, bytes: Buffer.from(`${JSON.stringify(document)}\n`), mode: 0o644 }]);
+  }
   context.stderr(`serving ${url} from ${data}\n`);
   if (context.json) writeJson(context, { ...document, warnings: context.warnings });
-  if (readyFile === undefined) return;
-  replaceFiles([{ path: readyFile, bytes: Buffer.from(`${JSON.stringify(document)}\n`), mode: 0o644 }]);
 }
 
 function logRequest(

@@ -7,12 +7,13 @@ import { EXIT, exitCodeOf } from '../exit-code.ts';
 import { parseAnnotations } from '../flags/annotations.ts';
 import { attachmentTarget, checkTagPrefix } from '../flags/attachment.ts';
 import { COSIGN_VERIFY_FLAGS } from '../flags/cosign-verify.ts';
-import { demandIdentity, IDENTITY_FLAGS, identityAsked } from '../flags/identity.ts';
+import { IDENTITY_FLAGS, identityAsked, loadIdentity } from '../flags/identity.ts';
 import { KEY_FLAG, loadPublicKeys } from '../flags/key.ts';
 import { openEvidence, openRepository, REGISTRY_FLAGS, type OpenedRepository } from '../flags/registry.ts';
+import { loadEvidenceDemand, TRUST_FLAGS } from '../flags/trust.ts';
 import { writeJson } from '../output/json-document.ts';
 import { exitCodeOfVerdicts, type ImageVerdict } from '../output/verdict-exit-code.ts';
-import { cosignElements, cosignHeader, cosignText } from '../output/verdict-cosign.ts';
+import { cosignElements, cosignHeader, cosignSigners, cosignText } from '../output/verdict-cosign.ts';
 import { verdictDocument } from '../output/verdict-json.ts';
 import { explainVerdict } from '../output/verdict-text.ts';
 
@@ -48,6 +49,7 @@ const FLAGS = {
   },
   'local-image': { kind: 'boolean', help: 'IMAGE is the folder of an OCI layout; no socket is opened' },
   ...IDENTITY_FLAGS,
+  ...TRUST_FLAGS,
   ...COSIGN_VERIFY_FLAGS,
   ...REGISTRY_FLAGS,
 } as const;
@@ -69,6 +71,7 @@ export const command: Command = defineCommand({
     'bulla verify --key old.pub --key new.pub registry.example.com/platform/demo-api:1.4',
     'bulla verify --key cosign.pub --json registry.example.com/platform/demo-api:1.4',
     'bulla verify --key cosign.pub oci-layout:./saved',
+    'bulla verify --certificate-identity dev@example.com --certificate-oidc-issuer https://idp.example.com --trusted-root root.json IMAGE',
   ],
   async run(context, images, flags) {
     // All names are read before the first is asked for: a misspelt one must not leave the others half done.
@@ -85,7 +88,7 @@ export const command: Command = defineCommand({
       verdicts.push(verdict);
       if (!context.json) report(context, verdict, expectation, flags);
     }
-    if (context.json) writeJson(context, verdictDocument(verdicts, context.warnings));
+    if (context.json) writeJson(context, verdictDocument(verdicts, context.warnings, expectation));
     return exitCodeOfVerdicts(verdicts);
   },
 });
@@ -115,15 +118,19 @@ async function expectationOf(context: CommandContext, flags: Flags): Promise<Exp
     );
   }
   if (identity) {
-    demandIdentity(flags);
-    return { signers: { kind: 'identity' }, ...rest };
+    const expected = await loadIdentity(flags);
+    const evidence = await loadEvidenceDemand(context, flags, 'identities');
+    if (evidence === undefined) throw new CliError('usage', 'verification of an identity needs --trusted-root FILE');
+    return { signers: { kind: 'identities', identities: [expected], evidence }, ...rest };
   }
   if (flags.key.length === 0) {
     throw new CliError('usage', '--key is required: whose seal is expected?', {
-      hint: 'for example: bulla verify --key cosign.pub IMAGE',
+      hint: 'for example: bulla verify --key cosign.pub IMAGE; or an identity: --certificate-identity, --certificate-oidc-issuer and --trusted-root',
     });
   }
-  return { signers: { kind: 'keys', keys: await loadPublicKeys(context, flags.key) }, ...rest };
+  const keys = await loadPublicKeys(context, flags.key);
+  const evidence = await loadEvidenceDemand(context, flags, 'keys');
+  return { signers: { kind: 'keys', keys, ...(evidence === undefined ? {} : { evidence }) }, ...rest };
 }
 
 async function verifyOne(
@@ -151,6 +158,7 @@ async function verifyOne(
 function report(context: CommandContext, verdict: ImageVerdict, expectation: Expectation, flags: Flags): void {
   if (verdict.verdict.kind === 'trusted') {
     context.stderr(cosignHeader(verdict, expectation));
+    if (flags.output === 'text') context.stderr(cosignSigners(verdict));
     context.stdout(flags.output === 'text' ? cosignText(verdict) : cosignElements(verdict));
   } else {
     context.stderr(explainVerdict(context, verdict));

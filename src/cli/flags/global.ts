@@ -10,6 +10,6 @@ export const GLOBAL_FLAGS = {
     placeholder: 'FILE',
     help: 'write stdout to FILE, which is replaced when the command ends',
   },
-  timeout: { kind: 'duration', default: '3m0s', short: 't', help: 'end the command after this time; 0 for never' },
+  timeout: { kind: 'duration', default: 180_000, short: 't', help: 'end the command after this time; 0 for never' },
   verbose: { kind: 'boolean', short: 'd', help: 'say on stderr what is done' },
 } as const;

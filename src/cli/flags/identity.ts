@@ -89,13 +89,8 @@ export async function loadIdentity(flags: Flags): Promise<ExpectedIdentity> {
     claims: Object.fromEntries(claims),
     allowAny: flags['allow-any-identity'],
   };
-  const { compileIdentity, TrustError } = await import('../../trust/index.ts');
-  try {
-    return await compileIdentity(pattern);
-  } catch (error) {
-    if (!(error instanceof TrustError) || error.code !== 'identity-unspecific') throw error;
-    throw new CliError('usage', error.message, { cause: error, hint: 'to accept anybody: --allow-any-identity' });
-  }
+  const { compileExpectedIdentity } = await import('./expected-identity.ts');
+  return compileExpectedIdentity(pattern);
 }
 
 function patternOf(exact: string | undefined, expression: string | undefined): TextPattern {

@@ -130,8 +130,14 @@ export async function openEvidence(
   return await openLayout(resolve(context.cwd, location.path), { create: actions === 'push', name: location.path });
 }
 
-/** The registries that a command speaks to: what is learnt about one serves all its repositories. */
-const registries: WeakMap<CommandContext, Map<string, RemoteRegistry>> = new WeakMap();
+/**
+ * The registries and repositories that a command speaks to: what is learnt about one serves all images in it, and what was read of it is
+ * not asked for again.
+ */
+const spokenTo: WeakMap<
+  CommandContext,
+  { readonly registries: Map<string, RemoteRegistry>; readonly repositories: Map<string, Repository> }
+> = new WeakMap();
 
 function openRemote(
   context: CommandContext,
@@ -139,12 +145,16 @@ function openRemote(
   flags: RegistryFlagValues,
   actions: OpenRepositoryOptions['actions'],
 ): Repository {
-  const known = registries.get(context) ?? new Map<string, RemoteRegistry>();
-  registries.set(context, known);
+  const known = spokenTo.get(context) ?? { registries: new Map(), repositories: new Map() };
+  spokenTo.set(context, known);
   const key = `${actions} ${reference.registry}`;
-  const registry = known.get(key) ?? new RemoteRegistry(reference.registry, remoteOptions(context, flags, actions));
-  known.set(key, registry);
-  return registry.repository(reference.repository);
+  const registry =
+    known.registries.get(key) ?? new RemoteRegistry(reference.registry, remoteOptions(context, flags, actions));
+  known.registries.set(key, registry);
+  const path = `${key}/${reference.repository}`;
+  const repository = known.repositories.get(path) ?? registry.repository(reference.repository);
+  known.repositories.set(path, repository);
+  return repository;
 }
 
 /** How a registry is reached, as flags and environment say. @throws CliError `usage` */

@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { EvidenceDemand, RootParts, TrustedRoot } from '../../trust/index.ts';
+import type { EvidenceDemand, TrustedRoot } from '../../trust/index.ts';
 import { CliError } from '../cli-error.ts';
 import type { FlagValues } from '../command.ts';
 import type { CommandContext } from '../context.ts';
-import { readFile } from '../file/read-file.ts';
-
-const MAX_ROOT_BYTES = 4 * 1024 * 1024;
-const MAX_PEM_BYTES = 1024 * 1024;
 
 /** Whom one believes about certificates, logs and times, and which of these checks are left out. */
 export const TRUST_FLAGS = {
@@ -95,15 +91,13 @@ async function loadTrustedRoot(
   expected: 'keys' | 'identities',
 ): Promise<TrustedRoot | undefined> {
   const file = flags['trusted-root'];
-  if (file !== undefined) {
-    const bytes = await readFile(file, { cwd: context.cwd, what: 'trusted root', maxBytes: MAX_ROOT_BYTES });
-    const { decodeTrustedRoot } = await import('../../trust/index.ts');
-    const root = decodeTrustedRoot(bytes, file);
-    for (const { what, reason } of root.skipped) context.warn(`${what} is passed over: ${reason}`);
-    return root;
-  }
+  // Loaded only now: a key alone needs nothing of certificates and logs.
+  if (file !== undefined) return (await import('./trusted-root.ts')).readTrustedRoot(context, file);
   const variable = expected === 'keys' ? VARIABLES.log : VARIABLES.authorities;
-  if ((context.env[variable] ?? '') !== '') return loadFromVariables(context);
+  if ((context.env[variable] ?? '') !== '') {
+    const { readTrustedRootParts } = await import('./trusted-root.ts');
+    return readTrustedRootParts(context, VARIABLES);
+  }
   if (expected === 'keys') return undefined;
   throw new CliError(
     'usage',
@@ -112,24 +106,4 @@ async function loadTrustedRoot(
       hint: 'trusted_root.json of the public instance or of your own; cosign keeps the one it downloaded below ~/.sigstore/root',
     },
   );
-}
-
-async function loadFromVariables(context: CommandContext): Promise<TrustedRoot> {
-  const { assembleTrustedRoot, decodeCertificates, decodePublicKey } = await import('../../trust/index.ts');
-  const read = async <T>(name: string, decode: (bytes: Uint8Array, what: string) => T): Promise<T | undefined> => {
-    const path = context.env[name] ?? '';
-    if (path === '') return undefined;
-    return decode(await readFile(path, { cwd: context.cwd, what: name, maxBytes: MAX_PEM_BYTES }), `${name}, ${path}`);
-  };
-  const authorities = await read(VARIABLES.authorities, decodeCertificates);
-  const certificateLog = await read(VARIABLES.certificateLog, decodePublicKey);
-  const log = await read(VARIABLES.log, decodePublicKey);
-  const timestampChain = await read(VARIABLES.timestamps, decodeCertificates);
-  const parts: RootParts = {
-    ...(authorities === undefined ? {} : { authorities }),
-    ...(certificateLog === undefined ? {} : { certificateLogKeys: [certificateLog] }),
-    ...(log === undefined ? {} : { logKeys: [log] }),
-    ...(timestampChain === undefined ? {} : { timestampChain }),
-  };
-  return assembleTrustedRoot(parts);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { join } from 'node:path';
 import { signImage, verifyImage } from '../../image/index.ts';
+import { CliError } from '../cli-error.ts';
 import { defineCommand, type Command } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT } from '../exit-code.ts';
@@ -28,6 +29,9 @@ export const command: Command = defineCommand({
   examples: ['bulla quickstart', 'bulla quickstart --exit', 'bulla quickstart --port 5000'],
   endless: true,
   async run(context, _args, flags) {
+    if (context.noNetwork) {
+      throw new CliError('network-forbidden', '--no-network: the play needs a registry, if only on this machine');
+    }
     const scene = await openScene(flags.port);
     try {
       const acts = await play(context, scene);

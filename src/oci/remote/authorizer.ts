@@ -3,6 +3,7 @@ import { hostKind, shownUrl, type HttpClient, type TlsSettings } from '../../wir
 import type { Credentials, CredentialsProvider } from '../credentials/credentials.ts';
 import { RegistryError } from '../error.ts';
 import { parseChallenges, type Challenge } from './challenge.ts';
+import { Secrets } from './secrets.ts';
 import { basicAuthorization, fetchToken, type Token } from './token.ts';
 
 /** What may be done with a repository. */
@@ -51,6 +52,8 @@ interface Bearer {
  * nobody else; over plain http to another host they do not go at all, unless the registry is on this machine.
  */
 export class Authorizer {
+  /** what the registry and its token server were shown */
+  readonly secrets: Secrets = new Secrets();
   readonly #options: AuthorizerOptions;
   /** by repository, since podman keeps credentials for parts of a registry: what is sent as it is */
   readonly #fixed = new Map<string, string>();
@@ -139,9 +142,15 @@ export class Authorizer {
     const repository = repositoryOf(refused);
     let found = this.#credentials.get(repository);
     if (found === undefined) {
-      found = this.#options.credentials(this.#options.registry, repository);
+      found = this.#ask(repository);
       this.#credentials.set(repository, found);
     }
+    return found;
+  }
+
+  async #ask(repository: string): Promise<Credentials | undefined> {
+    const found = await this.#options.credentials(this.#options.registry, repository);
+    if (found !== undefined) this.secrets.add(found);
     return found;
   }
 
@@ -200,6 +209,7 @@ export class Authorizer {
       ...(signal === undefined ? {} : { signal }),
       maxBytes: maxTokenBytes,
     });
+    this.secrets.add(token.token);
     const grant = { ...token, scopes };
     this.#grants.push(grant);
     if (this.#grants.length > MAX_GRANTS) this.#grants.shift();

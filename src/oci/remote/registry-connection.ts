@@ -15,11 +15,11 @@ import {
   type RequestBody,
   type TlsSettings,
 } from '../../wire/index.ts';
-import type { Credentials, CredentialsProvider } from '../credentials/credentials.ts';
 import { RegistryError } from '../error.ts';
 import { quoted } from '../quoted.ts';
 import { registryHost } from '../reference.ts';
-import { Authorizer, type Refused, type Scope } from './authorizer.ts';
+import type { Authorizer, Refused, Scope } from './authorizer.ts';
+import { credentialsProvider } from './credentials-provider.ts';
 import { DEFAULT_LIMITS, type RemoteLimits, type RemoteOptions } from './options.ts';
 import { failedOnTheWay, readRefusal } from './registry-answer.ts';
 
@@ -54,10 +54,11 @@ export class RegistryConnection {
   readonly limits: RemoteLimits;
   readonly #registry: string;
   readonly #options: RemoteOptions;
-  readonly #authorizer: Authorizer;
   readonly #warned = new Set<string>();
   #scheme: Scheme | undefined;
   #tls: Promise<TlsSettings> | undefined;
+  /** undefined until the registry asked us to authenticate */
+  #authorizer: Authorizer | undefined;
 
   constructor(registry: string, options: RemoteOptions) {
     this.#registry = registry;
@@ -68,15 +69,6 @@ export class RegistryConnection {
       transport: options.transport ?? (() => openTransport(transportOptions(options))),
     });
     this.#scheme = this.#mayBePlain() ? undefined : 'https';
-    this.#authorizer = new Authorizer({
-      client: this.client,
-      registry,
-      credentials: provider(options),
-      userAgent: options.userAgent ?? 'bulla',
-      maxTokenBytes: this.limits.tokenBytes,
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-      warn: (warning) => this.warn(warning),
-    });
   }
 
   /** When an operation that begins now must have ended. @param bytes what it transfers, where that may take longer */
@@ -93,7 +85,7 @@ export class RegistryConnection {
   warn(warning: string): void {
     if (this.#warned.has(warning) || this.#warned.size > 100) return;
     this.#warned.add(warning);
-    this.#options.onWarning?.(warning);
+    this.#options.onWarning?.(this.#authorizer?.secrets.hide(warning) ?? warning);
   }
 
   /**
@@ -144,7 +136,7 @@ export class RegistryConnection {
     const scopes = this.#widened(request.scopes);
     let base = this.#base(this.#scheme ?? 'http');
     try {
-      let authorization = await this.#authorizer.known(await this.#context(base, scopes, deadline, doing));
+      let authorization = await this.#authorizer?.known(await this.#context(base, scopes, deadline, doing));
       for (let round = 1; ; round++) {
         const sent = await this.#overScheme<T>(async (url, probing) =>
           send({
@@ -156,12 +148,29 @@ export class RegistryConnection {
         base = this.#base(this.#scheme ?? 'http');
         const context = await this.#context(base, scopes, deadline, doing);
         const refused = authorization === undefined ? context : { ...context, sent: authorization };
+        this.#authorizer ??= await this.#openAuthorizer();
         if (round > 1) throw await this.#authorizer.refusedAgain(refused, sent.said);
         authorization = await this.#authorizer.answer(sent.challenge, refused);
       }
     } catch (error) {
-      throw this.explain(error, doing, new URL(request.target, base));
+      const explained = this.explain(error, doing, new URL(request.target, base));
+      throw this.#authorizer === undefined ? explained : this.#authorizer.secrets.hideIn(explained);
     }
+  }
+
+  async #openAuthorizer(): Promise<Authorizer> {
+    const { Authorizer } = await import('./authorizer.ts');
+    const { signal, userAgent = 'bulla' } = this.#options;
+    // who was refused at the same time must find one authorizer
+    return (this.#authorizer ??= new Authorizer({
+      client: this.client,
+      registry: this.#registry,
+      credentials: credentialsProvider(this.#options),
+      userAgent,
+      maxTokenBytes: this.limits.tokenBytes,
+      ...(signal === undefined ? {} : { signal }),
+      warn: (warning) => this.warn(warning),
+    }));
   }
 
   async #context(base: URL, scopes: readonly Scope[], deadline: number, doing: string): Promise<Refused> {
@@ -282,13 +291,4 @@ function transportOptions({ environment, lookup }: RemoteOptions): {
   lookup?: NonNullable<typeof lookup>;
 } {
   return { ...(environment === undefined ? {} : { environment }), ...(lookup === undefined ? {} : { lookup }) };
-}
-
-function provider({ credentials, environment }: RemoteOptions): CredentialsProvider {
-  if (credentials === 'anonymous') return () => Promise.resolve<Credentials | undefined>(undefined);
-  if (credentials !== undefined) return credentials;
-  return async (registry, repository) => {
-    const { findCredentials } = await import('../credentials/find-credentials.ts');
-    return findCredentials(registry, { repository, ...(environment === undefined ? {} : { environment }) });
-  };
 }

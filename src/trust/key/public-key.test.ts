@@ -52,6 +52,19 @@ describe('reads what cosign wrote, and writes it back byte for byte', () => {
   });
 });
 
+test('a key is named by what OpenSSL writes of it, in whichever form it came', () => {
+  for (const name of [
+    '_keys/cosign.pub',
+    '_keys/imp-p384.pub',
+    'openssl-keys/p256.pub',
+    'openssl-keys/compressed.pub',
+  ]) {
+    const key = decodePublicKey(file(name), name);
+    const { object } = decodePublicKey(Buffer.from(JSON.stringify(key.object.export({ format: 'jwk' }))), name);
+    assert.deepEqual(key.spki, new Uint8Array(object.export({ type: 'spki', format: 'der' })), name);
+  }
+});
+
 test('gives the hint that cosign writes into bundles', () => {
   assert.equal(decodePublicKey(file('_keys/cosign.pub'), 'it').hint, 'wuImj6xlg6g6lWyEgx1O2OeID1jpiKcG+vwoiDXluH8=');
 });

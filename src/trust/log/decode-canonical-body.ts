@@ -142,7 +142,7 @@ function hexDigest(hash: Fields): LogDigest {
   const value = hash.text('value');
   hash.end();
   if (!/^(?:[0-9a-f]{2})+$/.test(value)) throw hash.malformed('value', 'no lower-case hexadecimal');
-  return digestOf(hash, algorithm, Buffer.from(value, 'hex'));
+  return digestOf(hash, algorithm, new Uint8Array(Buffer.from(value, 'hex')));
 }
 
 function protoDigest(hash: Fields): LogDigest {

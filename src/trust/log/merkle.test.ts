@@ -51,6 +51,11 @@ function stored(leaves: readonly Uint8Array[]): { edge: RightEdge; read: (node: 
   return { edge, read };
 }
 
+/** How many hashes a proof has. */
+function naiveLengths(first: number, second: number): number {
+  return planConsistency(first, second).widths.length;
+}
+
 function outOfRange(act: () => unknown): void {
   assert.throws(act, (error) => error instanceof TrustError && error.code === 'tree-range');
 }
@@ -129,6 +134,19 @@ describe('refuses a proof of inclusion', () => {
     }
   });
 
+  test('that goes on where the tree has ended', () => {
+    const proof = inclusionProof(3, size, read);
+    assert.equal(rootFromInclusion(leafAt(3), { index: 3, size }, [...proof, root]), undefined);
+    assert.equal(rootFromInclusion(leafAt(0), { index: 0, size: 1 }, [root]), undefined);
+  });
+
+  test('for a tree of another size with the same root', () => {
+    const proof = inclusionProof(4, size, read);
+    // Between two powers of two many sizes have the same path for a leaf; beyond them none has.
+    for (const other of [5, 8, 17, 32, 2 ** 40])
+      assert.ok(!verifyInclusion(leafAt(4), 4, { size: other, root }, proof), `${other}`);
+  });
+
   test('with an index outside of the tree, an empty tree, numbers that are none, and hashes of another length', () => {
     const proof = inclusionProof(0, size, read);
     const leaf = leafAt(0);
@@ -173,6 +191,18 @@ describe('refuses a proof of consistency', () => {
       for (const at of proof.keys())
         assert.ok(!verifyConsistency(before, after, proof.with(at, EMPTY_ROOT)), `${first} ${at}`);
     }
+  });
+
+  test('for a tree of another size with the same root, where the path would be another', () => {
+    for (let first = 1; first < 16; first++)
+      for (let second = first + 1; second <= 16; second++) {
+        const proof = consistencyProof(first, second, read);
+        for (let claimed = first + 1; claimed <= 40; claimed++) {
+          const samePath = naiveLengths(first, claimed) === naiveLengths(first, second);
+          const holds = verifyConsistency(head(first), { size: claimed, root: head(second).root }, proof);
+          assert.ok(!holds || samePath, `${first} to ${second}, claimed to be ${claimed}`);
+        }
+      }
   });
 
   test('with anything in it where nothing needs to be proved', () => {

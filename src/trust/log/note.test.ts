@@ -1,27 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
-import { generateKeyPairSync, sign } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { encodeBase64, WireError } from '../../wire/index.ts';
 import { TrustError, type TrustErrorCode } from '../error.ts';
-import { generatePrivateKey, type PrivateKey } from '../key/private-key.ts';
-import { decodePublicKey, KEY_ALGORITHMS, publicKeyOf } from '../key/public-key.ts';
+import { generatePrivateKey } from '../key/private-key.ts';
+import { decodePublicKey, KEY_ALGORITHMS } from '../key/public-key.ts';
 import { keySigner } from '../key/signer.ts';
 import { decodeCheckpoint, encodeCheckpoint, hostOfLog, isRekorV1Origin, rekorV1Origin } from './checkpoint.ts';
-import { cosignedMessage, encodeCosignature, verifyCosignatures } from './cosignature.ts';
-import {
-  decodeNoteKey,
-  encodeNoteKey,
-  isNamed,
-  noteKey,
-  noteKeyHash,
-  noteSigner,
-  signNote,
-  type NoteKey,
-} from './note-key.ts';
+import { decodeNoteKey, encodeNoteKey, isNamed, noteKey, noteKeyHash, noteSigner, signNote } from './note-key.ts';
 import { decodeNote, encodeNote, encodeNoteSignature } from './note.ts';
 
 const golden = join(import.meta.dirname, '../../../test/golden');
@@ -282,95 +271,5 @@ describe('a checkpoint', () => {
     assert.equal(hostOfLog('http://[::1]:80/'), '::1');
     for (const none of ['', 'localhost', '127.0.0.1:25120/rekor', 'mailto:a@b'])
       assert.equal(hostOfLog(none), undefined);
-  });
-});
-
-describe('the cosignature of a witness', () => {
-  const text = COSIGNED.slice(0, COSIGNED.indexOf('\n\n') + 1);
-
-  /** A witness, and a way to have it sign. */
-  function ed25519Witness(key: PrivateKey): { witness: NoteKey; cosign: (of: string, seconds: number) => Uint8Array } {
-    const log = encodeNoteKey(noteKey('w.example', key.publicKey));
-    const octets = Buffer.from(log.slice(log.lastIndexOf('+A') + 1), 'base64');
-    octets[0] = 4;
-    const witness = decodeNoteKey(vkeyOf('w.example', octets));
-    const cosign = (of: string, seconds: number): Uint8Array =>
-      encodeCosignature(seconds, sign(null, cosignedMessage(of, witness, seconds), key.object));
-    return { witness, cosign };
-  }
-
-  /** The key under the id that decoding asks for. */
-  function vkeyOf(name: string, octets: Uint8Array): string {
-    const vkey = (id: string): string => `${name}+${id}+${encodeBase64(octets)}`;
-    try {
-      decodeNoteKey(vkey('00000000'));
-    } catch (error) {
-      return vkey(/the id ([0-9a-f]{8})/.exec(String(error))?.[1] ?? '');
-    }
-    return vkey('00000000');
-  }
-
-  function noteWith(witness: NoteKey, ...signatures: readonly Uint8Array[]): string {
-    return encodeNote({
-      text,
-      signatures: signatures.map((signature) => ({ name: witness.name, keyId: witness.keyId, signature })),
-    });
-  }
-
-  test('by Ed25519 says when it saw the checkpoint', async () => {
-    const { witness, cosign } = ed25519Witness(await generatePrivateKey('ed25519'));
-    assert.equal(witness.type, 'cosignature-ed25519');
-    assert.equal(encodeNoteKey(decodeNoteKey(encodeNoteKey(witness))), encodeNoteKey(witness));
-    assert.equal(
-      Buffer.from(cosignedMessage(text, witness, 1_679_315_147)).toString(),
-      `cosignature/v1\ntime 1679315147\n${text}`,
-    );
-    const note = decodeNote(noteWith(witness, cosign(text, 1000), cosign(text, 2000)), 'it');
-    assert.deepEqual(verifyCosignatures(note, [witness]), [{ name: 'w.example', time: new Date(2_000_000) }]);
-    assert.deepEqual(verifyCosignatures(note, []), []);
-  });
-
-  test('by ML-DSA-44 as well', () => {
-    const { publicKey, privateKey } = generateKeyPairSync('ml-dsa-44');
-    const octets = Buffer.concat([Uint8Array.of(6), publicKey.export({ type: 'spki', format: 'der' }).subarray(-1312)]);
-    const witness = decodeNoteKey(vkeyOf('w.example/pq', octets));
-    assert.equal(witness.type, 'cosignature-ml-dsa-44');
-    assert.equal(encodeNoteKey(decodeNoteKey(encodeNoteKey(witness))), encodeNoteKey(witness));
-    const message = cosignedMessage(text, witness, 1000);
-    assert.equal(Buffer.from(message.subarray(0, 12)).toString('latin1'), 'subtree/v1\n\0');
-    assert.equal(
-      message.length,
-      12 + 1 + 'w.example/pq'.length + 8 + 1 + 'example.com/behind-the-sofa'.length + 8 + 8 + 32,
-    );
-    const note = decodeNote(noteWith(witness, encodeCosignature(1000, sign(null, message, privateKey))), 'it');
-    assert.deepEqual(verifyCosignatures(note, [witness]), [{ name: 'w.example/pq', time: new Date(1_000_000) }]);
-    const broken = decodeNote(noteWith(witness, encodeCosignature(1001, sign(null, message, privateKey))), 'it');
-    assert.deepEqual(verifyCosignatures(broken, [witness]), []);
-  });
-
-  test('is not believed for another checkpoint, another time, or cut short', async () => {
-    const { witness, cosign } = ed25519Witness(await generatePrivateKey('ed25519'));
-    const good = cosign(text, 1000);
-    const otherTime = Uint8Array.from(good);
-    otherTime[7] = 0;
-    const endless = Uint8Array.from(good).fill(0xff, 0, 8);
-    for (const bad of [
-      cosign(text.replace('sofa', 'door'), 1000),
-      otherTime,
-      endless,
-      good.subarray(0, 8),
-      good.subarray(0, 40),
-    ])
-      assert.deepEqual(verifyCosignatures(decodeNote(noteWith(witness, bad), 'it'), [witness]), []);
-  });
-
-  test('is not believed by a key of another name, and a plain signature is none', async () => {
-    const key = await generatePrivateKey('ed25519');
-    const { witness, cosign } = ed25519Witness(key);
-    const note = decodeNote(noteWith(witness, cosign(text, 1000)), 'it');
-    assert.deepEqual(verifyCosignatures(note, [{ ...witness, name: 'x.example' }]), []);
-    assert.deepEqual(verifyCosignatures(note, [noteKey('w.example', publicKeyOf(key.publicKey.object, 'it'))]), []);
-    const plain = noteWith(witness, Buffer.concat([Buffer.alloc(8), sign(null, Buffer.from(text), key.object)]));
-    assert.deepEqual(verifyCosignatures(decodeNote(plain, 'it'), [witness]), []);
   });
 });

@@ -103,7 +103,7 @@ function base64(value: Json | undefined, what: string, name: string): Uint8Array
 
 function hex(value: Json | undefined, what: string, name: string): Uint8Array {
   if (typeof value !== 'string' || !/^(?:[0-9a-f]{2})*$/.test(value)) throw malformed(what, `no hexadecimal '${name}'`);
-  return Buffer.from(value, 'hex');
+  return new Uint8Array(Buffer.from(value, 'hex'));
 }
 
 function malformed(what: string, found: string): TrustError {

@@ -69,8 +69,7 @@ export function verifyLogEntry(
   const { logKeyId } = entry;
   // A log that is listed twice has one key and two periods.
   const named = logs.filter(({ logId }) => logKeyId !== undefined && sameOctets(logId, logKeyId));
-  const [first] = named;
-  if (first === undefined) return rejected(unknownLog(entry, logs));
+  if (named.length === 0) return rejected(unknownLog(entry, logs));
   const evidence = requireEvidence(entry);
   if (evidence !== undefined) return rejected(evidence);
   const kept = readKept(entry, logged);
@@ -126,14 +125,15 @@ function decode(octets: Uint8Array): Kept {
 function rebuild({ kindVersion }: LogEntry, { signature, verifier, content }: LoggedSignature): Kept {
   const { algorithm } = keyOfSigned(verifier);
   const entered = defaultKeyDetails(algorithm);
-  const bytes = entered === undefined ? undefined : digestOfSigned(content, entered.digest);
+  if (entered === undefined)
+    throw new TrustError('log-entry-unsupported', `a log of Rekor v2 does not take keys of type ${algorithm}`);
+  const bytes = digestOfSigned(content, entered.digest);
   if (kindVersion?.kind !== 'hashedrekord' || kindVersion.version !== '0.0.2' || bytes === undefined)
     throw new TrustError('log-entry-malformed', 'the log entry has no body, and none can be made of the signature');
   const by =
     verifier.kind === 'certificate'
       ? ({ kind: 'certificate', der: verifier.certificate.der, chain: [] } as const)
       : ({ kind: 'public-key', der: verifier.key.spki } as const);
-  if (entered === undefined) throw new TrustError('log-entry-unsupported', `a key of type ${algorithm}`);
   const digest = { algorithm: entered.digest, bytes };
   const { keyDetails } = entered;
   const body: LogBody = { kind: 'hashedrekord', version: '0.0.2', digest, signature, verifier: by, keyDetails };

@@ -148,10 +148,18 @@ function kindOf(address: Uint8Array): AddressKind {
 
 function matchRange(address: Uint8Array, ranges: readonly Range[]): AddressKind {
   for (const [network, bits, kind] of ranges) {
-    const bytes = addressBytes(network);
+    const bytes = networkBytes(network);
     if (bytes !== undefined && inNetwork(address, bytes, bits)) return kind;
   }
   return 'public';
+}
+
+const networks = new Map<string, Uint8Array | undefined>();
+
+/** The bytes of a network of our own tables, read once. */
+function networkBytes(network: string): Uint8Array | undefined {
+  if (!networks.has(network)) networks.set(network, addressBytes(network));
+  return networks.get(network);
 }
 
 function bytes4(text: string): Uint8Array | undefined {

@@ -6,6 +6,7 @@ import type { HttpHeaders } from './transport.ts';
 export interface ReadableResponse {
   readonly headers: HttpHeaders;
   readonly body: AsyncIterable<Uint8Array>;
+  readonly whole?: () => Promise<Uint8Array>;
   discard(): Promise<void>;
 }
 
@@ -22,6 +23,8 @@ export async function readBody(response: ReadableResponse, maxBytes: number, wha
     await response.discard();
     throw new WireError('too-large', `${what} has ${announced} bytes, at most ${maxBytes} are read`);
   }
+  // Only there where no more than what was announced can come.
+  if (announced !== undefined && response.whole !== undefined) return response.whole();
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of response.body) {
@@ -73,19 +76,17 @@ export async function* watchBody(chunks: AsyncIterable<Uint8Array>, watch: BodyW
     failure ??= reason;
     watch.interrupt(failure);
   };
-  const silence = (): void =>
-    interrupt(new WireError('timeout', `${watch.host} fell silent for ${idleMs} ms in the middle of an answer`));
   const abort = (): void => interrupt(signal.reason as Error);
   signal.addEventListener('abort', abort, { once: true });
   if (signal.aborted) abort();
   let complete = false;
   try {
-    timer = setTimeout(silence, idleMs);
+    timer = setTimeout(() => interrupt(silence(watch)), idleMs);
     for await (const chunk of chunks) {
       clearTimeout(timer);
       if (failure !== undefined) throw failure;
       yield chunk;
-      timer = setTimeout(silence, idleMs);
+      timer = setTimeout(() => interrupt(silence(watch)), idleMs);
     }
     if (failure !== undefined) throw failure;
     complete = true;
@@ -96,6 +97,17 @@ export async function* watchBody(chunks: AsyncIterable<Uint8Array>, watch: BodyW
     signal.removeEventListener('abort', abort);
     watch.finish(complete);
   }
+}
+
+/** The error for a body that stops coming. */
+export function silence({ host, idleMs }: BodyWatch): WireError {
+  return new WireError('timeout', `${host} fell silent for ${idleMs} ms in the middle of an answer`);
+}
+
+/** Whether a body is short, by a length that was announced and that the runtime holds it to. */
+export function isShort(headers: HttpHeaders): boolean {
+  const announced = contentLength(headers);
+  return announced !== undefined && announced <= SHORT_REST && headers['transfer-encoding'] === undefined;
 }
 
 const SHORT_REST = 64 * 1024;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { WireError } from '../wire-error.ts';
 import { checkHost, hostKind, hostOf, resolveWithin, systemLookup, type Lookup } from './address.ts';
-import { discardBody, watchBody } from './body.ts';
+import { contentLength, discardBody, isShort, silence, watchBody, type BodyWatch } from './body.ts';
 import { isUnknownRoot, transportFailure } from './failure.ts';
 import { proxyRules, type Environment, type ProxyRules } from './proxy.ts';
 import { chooseRoots, mayAddMachineRoots } from './tls-roots.ts';
@@ -210,18 +210,66 @@ function outgoingBody(
 function answer(response: Response, request: TransportRequest, interrupt: (reason: Error) => void): TransportResponse {
   const host = request.url.host;
   const headers = joinHeaders(response, host, interrupt);
-  const body = watchBody(response.body === null ? nothing() : (response.body as AsyncIterable<Uint8Array>), {
+  const unread = (): void =>
+    interrupt(new WireError('connection-reset', `${host}: nobody reads the rest of this answer`));
+  const watch: BodyWatch = {
     idleMs: request.timeouts.idleMs,
     signal: request.signal,
     host,
     interrupt,
     explain: (error) => transportFailure(error, host),
     finish: (complete) => {
-      if (!complete) interrupt(new WireError('connection-reset', `${host}: nobody reads the rest of this answer`));
+      if (!complete) unread();
     },
-  });
-  const end = (): void => interrupt(new WireError('connection-reset', `${host}: nobody reads the rest of this answer`));
-  return { status: response.status, headers, body, discard: () => discardBody(headers, body, end) };
+  };
+  let body: AsyncIterable<Uint8Array> | undefined;
+  let taken = false;
+  // `response.body` makes a stream of what could be had at once
+  const streamed = (): AsyncIterable<Uint8Array> =>
+    (body ??= watchBody(response.body === null ? nothing() : (response.body as AsyncIterable<Uint8Array>), watch));
+  const whole = (): Promise<Uint8Array> => {
+    taken = true;
+    return readWhole(response, contentLength(headers), watch);
+  };
+  return {
+    status: response.status,
+    headers,
+    body: { [Symbol.asyncIterator]: () => streamed()[Symbol.asyncIterator]() },
+    ...(isShort(headers) && request.method !== 'HEAD' ? { whole } : {}),
+    discard: async () => {
+      if (!taken) await discardBody(headers, streamed(), unread);
+    },
+  };
+}
+
+/** All of a short body, watched over as `watchBody` does; the silence that it limits is that of the whole. */
+async function readWhole(response: Response, announced: number | undefined, watch: BodyWatch): Promise<Uint8Array> {
+  const { signal, host, idleMs } = watch;
+  let failure: Error | undefined;
+  const interrupt = (reason: Error): void => {
+    failure ??= reason;
+    watch.interrupt(failure);
+  };
+  const abort = (): void => interrupt(signal.reason as Error);
+  const timer = setTimeout(() => interrupt(silence(watch)), idleMs);
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  let complete = false;
+  try {
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    if (failure !== undefined) throw failure;
+    if (bytes.byteLength !== announced) {
+      throw new WireError('connection-reset', `${host}: ${bytes.byteLength} bytes of ${announced} came`);
+    }
+    complete = true;
+    return bytes;
+  } catch (error) {
+    throw failure ?? watch.explain(error);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', abort);
+    watch.finish(complete);
+  }
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {

@@ -132,8 +132,9 @@ export class HttpClient {
     try {
       const response = await this.#repeat(request, limit, (answer) => Promise.resolve(answer));
       limit.extend(bodyMs(response));
+      const { whole: _whole, ...streamed } = response; // its end would not end the limit
       return {
-        ...response,
+        ...streamed,
         body: endWith(response.body, limit),
         discard: () => response.discard().finally(() => limit.end()),
       };

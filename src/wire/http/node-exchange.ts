@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { WireError } from '../wire-error.ts';
-import { discardBody, watchBody } from './body.ts';
+import { discardBody, isShort, join, silence, watchBody, type BodyWatch } from './body.ts';
 import { transportFailure } from './failure.ts';
 import type { HttpHeaders, RequestBody, TransportRequest, TransportResponse } from './transport.ts';
 
@@ -88,7 +88,7 @@ function answer(outgoing: ClientRequest, incoming: IncomingMessage, request: Tra
   const host = request.url.host;
   incoming.on('error', () => undefined); // whoever reads the body gets the error; nobody else needs it
   const headers = joinHeaders(incoming);
-  const body = watchBody(chunksOf(incoming), {
+  const watch: BodyWatch = {
     idleMs: request.timeouts.idleMs,
     signal: request.signal,
     host,
@@ -98,15 +98,64 @@ function answer(outgoing: ClientRequest, incoming: IncomingMessage, request: Tra
       // A connection whose request was not sent to its end cannot serve another.
       if (!complete || !outgoing.writableFinished) outgoing.destroy();
     },
-  });
+  };
+  let body: AsyncIterable<Uint8Array> | undefined;
+  let taken = false;
+  const streamed = (): AsyncIterable<Uint8Array> => (body ??= watchBody(chunksOf(incoming), watch));
+  const whole = (): Promise<Uint8Array> => {
+    taken = true;
+    return readWhole(incoming, watch);
+  };
   const remoteAddress = incoming.socket.remoteAddress;
   return {
     status: incoming.statusCode ?? 0,
     headers,
     ...(remoteAddress === undefined ? {} : { remoteAddress }),
-    body,
-    discard: () => discardBody(headers, body, () => void incoming.destroy()),
+    body: { [Symbol.asyncIterator]: () => streamed()[Symbol.asyncIterator]() },
+    ...(isShort(headers) ? { whole } : {}),
+    discard: async () => {
+      if (!taken) await discardBody(headers, streamed(), () => void incoming.destroy());
+    },
   };
+}
+
+/** All of a short body, watched over as `watchBody` does. */
+function readWhole(incoming: IncomingMessage, watch: BodyWatch): Promise<Uint8Array> {
+  const { signal, idleMs } = watch;
+  return new Promise((resolve, reject) => {
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    let over = false;
+    const settle = (failure?: Error): void => {
+      if (over) return;
+      over = true;
+      clearTimeout(timer);
+      signal.removeEventListener('abort', abort);
+      watch.finish(failure === undefined);
+      if (failure === undefined) resolve(join(chunks, size));
+      else reject(failure);
+    };
+    const interrupt = (reason: Error): void => {
+      settle(reason);
+      watch.interrupt(reason);
+    };
+    const abort = (): void => interrupt(signal.reason as Error);
+    const timer = setTimeout(() => interrupt(silence(watch)), idleMs);
+    if (signal.aborted) return abort();
+    signal.addEventListener('abort', abort, { once: true });
+    incoming.on('data', (chunk: Uint8Array) => {
+      size += chunk.byteLength;
+      chunks.push(chunk);
+      timer.refresh();
+    });
+    incoming.once('end', () => settle());
+    incoming.once('error', (error: Error) => settle(watch.explain(error)));
+    incoming.once('close', () => settle(watch.explain(closedEarly())));
+  });
+}
+
+function closedEarly(): Error {
+  return Object.assign(new Error('closed'), { code: 'ECONNRESET' });
 }
 
 /** The stream's chunks. Written out, since the stream's own iterator makes a cold start some 2 ms longer. */
@@ -128,7 +177,7 @@ function chunksOf(incoming: IncomingMessage): AsyncIterable<Uint8Array> {
     settle();
   });
   incoming.on('close', () => {
-    if (!ended) failure ??= Object.assign(new Error('closed'), { code: 'ECONNRESET' });
+    if (!ended) failure ??= closedEarly();
     settle();
   });
   const next = async (): Promise<IteratorResult<Uint8Array, undefined>> => {

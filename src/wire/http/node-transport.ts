@@ -15,7 +15,6 @@ import {
 import { isUnknownRoot } from './failure.ts';
 import { exchange } from './node-exchange.ts';
 import { proxyAuthorization, proxyRules, type Environment, type ProxyRules } from './proxy.ts';
-import { chooseRoots, mayAddMachineRoots } from './tls-roots.ts';
 import {
   MAX_HEADER_BYTES,
   type HttpHeaders,
@@ -52,9 +51,9 @@ export class NodeTransport implements Transport {
     try {
       return await this.#send(request, tls);
     } catch (error) {
-      const curable =
-        isUnknownRoot(error) && mayAddMachineRoots(tls, this.#environment) && !this.#needMachineRoots.has(tls);
-      if (!curable) throw error;
+      if (!isUnknownRoot(error) || this.#needMachineRoots.has(tls)) throw error;
+      const { mayAddMachineRoots } = await import('./tls-roots.ts');
+      if (!mayAddMachineRoots(tls, this.#environment)) throw error;
       this.#needMachineRoots.add(tls);
       return this.#send(request, tls);
     }
@@ -114,7 +113,8 @@ export class NodeTransport implements Transport {
     const key = `${secure} ${reach ?? 'any'} ${proxy?.href ?? ''} ${machine}`;
     const known = agents.get(key);
     if (known !== undefined) return known;
-    const agent = await this.#newAgent(secure, tls, proxy, connectMs, machine);
+    const made = await this.#newAgent(secure, tls, proxy, connectMs, machine);
+    const agent = agents.get(key) ?? made; // another request may have been faster
     agents.set(key, agent);
     return agent;
   }
@@ -131,7 +131,10 @@ export class NodeTransport implements Transport {
       if (proxy?.protocol !== 'https:') return new (process.getBuiltinModule('node:http').Agent)(kept);
       return new (process.getBuiltinModule('node:https').Agent)(kept);
     }
-    const options: SecureAgentOptions = { ...kept, ...secureOptions(tls, this.#environment, machine) };
+    const options: SecureAgentOptions = {
+      ...kept,
+      ...(await secureOptions(tls, this.#environment, machine)),
+    };
     if (proxy === undefined) return new (process.getBuiltinModule('node:https').Agent)(options);
     const { tunnelAgent } = await import('./tunnel-agent.ts');
     return tunnelAgent(proxy, options, connectMs);
@@ -161,7 +164,12 @@ function lengthOf({ method, body }: TransportRequest): HttpHeaders {
   return { 'content-length': String(body instanceof Uint8Array ? body.byteLength : body.length) };
 }
 
-function secureOptions(tls: TlsSettings, environment: Environment, machine: boolean): SecureAgentOptions {
+async function secureOptions(
+  tls: TlsSettings,
+  environment: Environment,
+  machine: boolean,
+): Promise<SecureAgentOptions> {
+  const { chooseRoots } = await import('./tls-roots.ts');
   const roots = chooseRoots(tls, environment, machine);
   const options: SecureAgentOptions = { rejectUnauthorized: tls.insecure !== true };
   if (tls.serverName !== undefined) options.servername = tls.serverName;

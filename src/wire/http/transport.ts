@@ -58,6 +58,11 @@ export interface TransportResponse {
   readonly remoteAddress?: string;
   /** Fails with a WireError `connection-reset` where it ends early. Leaving the loop early ends the connection. */
   readonly body: AsyncIterable<Uint8Array>;
+  /**
+   * Reads all of `body` in one go, in its stead, with the same failures. There only where the announced length is short, so that nothing
+   * longer can come: without a stream's machinery, which takes a cold start milliseconds to get going.
+   */
+  readonly whole?: () => Promise<Uint8Array>;
   /** Reads a short rest, so that the connection can serve again, or ends the connection. */
   discard(): Promise<void>;
 }
