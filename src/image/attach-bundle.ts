@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { digestOf, MediaType } from '../oci/index.ts';
-import type { BlobSource, Descriptor, Repository, WrittenManifest } from '../oci/index.ts';
+import { bytesBlob, digestOf, MediaType } from '../oci/index.ts';
+import type { Descriptor, Repository, WrittenManifest } from '../oci/index.ts';
 import { encodeBundle, type Bundle } from '../trust/index.ts';
 import { ImageError } from './error.ts';
 
@@ -22,7 +22,7 @@ export interface BundleToAttach {
  */
 export async function attachBundle(repository: Repository, attached: BundleToAttach): Promise<WrittenManifest> {
   const bundle = encodeBundle(attached.bundle);
-  await Promise.all([repository.putBlob(inMemory(EMPTY)), repository.putBlob(inMemory(bundle))]);
+  await Promise.all([repository.putBlob(bytesBlob(EMPTY)), repository.putBlob(bytesBlob(bundle))]);
   const bytes = new TextEncoder().encode(JSON.stringify(manifestOf(attached, bundle)));
   const written = await repository.putManifest(bytes, MediaType.imageManifest);
   // Behind the fallback tag the client has read it back already.
@@ -53,16 +53,5 @@ function manifestOf({ subject, bundle, predicateType, now }: BundleToAttach, enc
     },
     subject: { mediaType: subject.mediaType, size: subject.size, digest: subject.digest },
     artifactType,
-  };
-}
-
-/** Bytes in memory as something to upload. */
-export function inMemory(bytes: Uint8Array): BlobSource {
-  return {
-    digest: digestOf(bytes),
-    size: bytes.byteLength,
-    async *open() {
-      yield bytes;
-    },
   };
 }

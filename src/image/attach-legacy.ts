@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { decodeManifest, digestOf, RegistryError } from '../oci/index.ts';
+import { bytesBlob, decodeManifest, digestOf, RegistryError } from '../oci/index.ts';
 import type { Descriptor, Repository, StoredManifest } from '../oci/index.ts';
 import { verifySignature, type PublicKey } from '../trust/index.ts';
 import { decodeBase64, WireError } from '../wire/index.ts';
-import { inMemory } from './attach-bundle.ts';
 import { ImageError } from './error.ts';
 import { LegacyAnnotation } from './legacy-signatures.ts';
 import { appendSignature, type LegacyLayer, type SignatureManifestOptions } from './signature-manifest.ts';
@@ -30,7 +29,7 @@ export async function attachLegacy(
   key: PublicKey,
   options: SignatureManifestOptions = {},
 ): Promise<AttachedLegacy> {
-  await repository.putBlob(inMemory(layer.payload));
+  await repository.putBlob(bytesBlob(layer.payload));
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     if (attempt > 0) await jitter(50 * 2 ** attempt);
     const existing = await repository.manifest(tag);
@@ -54,7 +53,7 @@ async function append(
   options: SignatureManifestOptions,
 ): Promise<Descriptor | undefined> {
   const manifest = inPlace(repository, tag, () => appendSignature(existing?.bytes, layer, options));
-  await repository.putBlob(inMemory(manifest.config));
+  await repository.putBlob(bytesBlob(manifest.config));
   try {
     const expect = existing?.descriptor.digest ?? 'absent';
     return (await repository.putManifest(manifest.bytes, manifest.mediaType, { tag, expect })).descriptor;

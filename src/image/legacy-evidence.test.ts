@@ -3,9 +3,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, it } from 'node:test';
-import { decodeManifest, MediaType, MemoryRepository } from '../oci/index.ts';
+import { bytesBlob, decodeManifest, MediaType, MemoryRepository } from '../oci/index.ts';
 import { compileIdentity, decodePublicKey, decodeTrustedRoot, type ExpectedIdentity } from '../trust/index.ts';
-import { inMemory } from './attach-bundle.ts';
 import { verifyImage, type ExpectedSigners, type Verdict } from './index.ts';
 import { LegacyAnnotation } from './legacy-signatures.ts';
 
@@ -42,7 +41,7 @@ async function recorded(
     const bytes = blob(entry.digest);
     const manifest = decodeManifest(bytes, MediaType.imageManifest);
     assert.ok(manifest.kind === 'image');
-    for (const { digest } of [manifest.config, ...manifest.layers]) await repository.putBlob(inMemory(blob(digest)));
+    for (const { digest } of [manifest.config, ...manifest.layers]) await repository.putBlob(bytesBlob(blob(digest)));
     const json = JSON.parse(bytes.toString()) as { layers: { annotations?: Annotations }[] };
     for (const layer of json.layers) if (tag === SIG_TAG) layer.annotations = change(layer.annotations ?? {});
     await repository.putManifest(Buffer.from(JSON.stringify(json)), MediaType.imageManifest, { tag });

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
+  bytesBlob,
   digestOf,
   fallbackTag,
   MediaType,
@@ -21,7 +22,7 @@ import {
   type Signer,
 } from '../trust/index.ts';
 import { encodeBase64 } from '../wire/index.ts';
-import { attachBundle, inMemory } from './attach-bundle.ts';
+import { attachBundle } from './attach-bundle.ts';
 import { attachedTag, signImage, verifyImage, type Expectation, type Verdict } from './index.ts';
 
 const NOW = new Date('2026-11-22T06:47:00Z');
@@ -44,7 +45,7 @@ async function pushImage(repository: MemoryRepository, content = 'hello', tag?: 
       rootfs: { type: 'layers', diff_ids: [] },
     }),
   );
-  await repository.putBlob(inMemory(config));
+  await repository.putBlob(bytesBlob(config));
   const manifest = utf8(
     JSON.stringify({
       schemaVersion: 2,
@@ -97,8 +98,8 @@ async function layBeside(
   over: { artifactType?: string; layerType?: string; annotations?: Record<string, string> } = {},
 ): Promise<void> {
   const type = 'application/vnd.dev.sigstore.bundle.v0.3+json';
-  await repository.putBlob(inMemory(utf8('{}')));
-  await repository.putBlob(inMemory(layer));
+  await repository.putBlob(bytesBlob(utf8('{}')));
+  await repository.putBlob(bytesBlob(layer));
   const manifest = {
     schemaVersion: 2,
     mediaType: MediaType.imageManifest,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+export { bytesBlob } from './bytes-blob.ts';
 export { copyImage, type CopyOptions } from './copy-image.ts';
 export type { Credentials, CredentialsProvider } from './credentials/credentials.ts';
 export { findCredentials, type FindCredentialsOptions } from './credentials/find-credentials.ts';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { signImage, verifyImage, type Expectation } from '../../image/index.ts';
-import { decodeManifest, digestOf, MediaType, type BlobSource, type Digest, type Repository } from '../../oci/index.ts';
+import { bytesBlob, decodeManifest, digestOf, MediaType, type Digest, type Repository } from '../../oci/index.ts';
 import { actOfRefusal, actOfVerdict, type Act } from './act.ts';
 import { DEMO, newKey, pushService, type KeyHolder, type Scene } from './scene.ts';
 
@@ -100,8 +100,8 @@ async function relaySeal(
     layers: [{ mediaType: layer.mediaType, size: changed.byteLength, digest: digestOf(changed) }],
     subject: { mediaType: MediaType.imageManifest, size: 2, digest: subject },
   };
-  await to.putBlob(inMemory(new TextEncoder().encode('{}')));
-  await to.putBlob(inMemory(changed));
+  await to.putBlob(bytesBlob(new TextEncoder().encode('{}')));
+  await to.putBlob(bytesBlob(changed));
   await to.putManifest(new TextEncoder().encode(JSON.stringify(forged)), MediaType.imageManifest);
 }
 
@@ -110,14 +110,4 @@ function flipByte(bundle: Uint8Array): Uint8Array {
   const text = new TextDecoder().decode(bundle);
   const at = text.indexOf('"payload":"') + 40;
   return new TextEncoder().encode(`${text.slice(0, at)}${text[at] === 'A' ? 'B' : 'A'}${text.slice(at + 1)}`);
-}
-
-function inMemory(bytes: Uint8Array): BlobSource {
-  return {
-    digest: digestOf(bytes),
-    size: bytes.byteLength,
-    async *open() {
-      yield bytes;
-    },
-  };
 }
