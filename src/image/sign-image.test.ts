@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { digestOf, MediaType, MemoryRepository, type Descriptor } from '../oci/index.ts';
 import { generatePrivateKey, keySigner, type Signer } from '../trust/index.ts';
-import { attachedTag, listAttached, signImage, verifyImage } from './index.ts';
+import { attachedTag, ImageError, listAttached, signImage, verifyImage } from './index.ts';
 
 const NOW = new Date('2026-11-22T06:47:00.123Z');
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -156,5 +156,19 @@ describe('signImage', () => {
     const manifest = json((await repository.manifest(seal.manifest))?.bytes);
     const config = await repository.blob((manifest['config'] as Descriptor).digest, 4096);
     assert.equal(json(config)['created'], '2026-11-22T06:47:00Z');
+  });
+
+  it('writes nothing over what it cannot read under the .sig tag, and says which tag it is', async () => {
+    const { repository, image, signer } = await scene();
+    const tag = attachedTag(image.digest, 'signature');
+    const name = `registry.example.com/platform/demo-api:${tag}`;
+    const index = { schemaVersion: 2, mediaType: MediaType.imageIndex, manifests: [] };
+    const { descriptor } = await repository.putManifest(utf8(JSON.stringify(index)), MediaType.imageIndex, { tag });
+    await assert.rejects(signImage(repository, 'v1', { signer, formats: ['legacy'], now: NOW }), (error) => {
+      assert.ok(error instanceof ImageError && error.code === 'signature-manifest-malformed', String(error));
+      assert.ok(error.message.startsWith(`no signature can be added to ${name}: `), error.message);
+      return true;
+    });
+    assert.equal((await repository.resolve(tag))?.digest, descriptor.digest);
   });
 });

@@ -397,4 +397,17 @@ describe('verifyImage, when not everything can be read', () => {
     const verdict = refused(await verifyImage(repository, 'v1', trusted, { limits: { maxSealBytes: 1024 } }));
     assert.ok(verdict.rejected.some(({ code }) => code === 'too-large'));
   });
+
+  it('refuses a .sig tag that is no manifest of signatures as a seal that is malformed', async () => {
+    const { repository, image, trusted } = await scene();
+    const index = { schemaVersion: 2, mediaType: MediaType.imageIndex, manifests: [] };
+    const tag = attachedTag(image.digest, 'signature');
+    await repository.putManifest(utf8(JSON.stringify(index)), MediaType.imageIndex, { tag });
+    const verdict = refused(await verifyImage(repository, 'v1', trusted));
+    assert.equal(verdict.reason, 'none-accepted');
+    assert.deepEqual(
+      verdict.rejected.map(({ code, found }) => [code, found]),
+      [['manifest-malformed', 'it is an index, expected an image manifest']],
+    );
+  });
 });

@@ -101,10 +101,6 @@ describe('a flag that cannot be meant is refused before anything is asked or wri
     await refuses([...VERIFY, '--max-workers', '0', image], /expected a whole number from 1 to/);
     await refuses([...VERIFY, '--certificate-identity', 'x', image], /exactly one of: key reference/);
     await refuses(['verify', '--certificate-identity', 'x', image], /--certificate-oidc-issuer or/);
-    await refuses(
-      [...VERIFY, '--rekor-url', 'http://127.0.0.1:9', image],
-      /--rekor-url: this version judges key seals/,
-    );
     await refuses(['triangulate', '--type', 'x', image], /expected one of signature, attestation, sbom, digest$/);
   });
 

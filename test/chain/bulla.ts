@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -13,8 +13,8 @@ const RECORDER = join(import.meta.dirname, 'record-run.ts');
 /** How a command line is run. */
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
-  /** what is piped in; nothing unless told */
-  readonly stdin?: string | Uint8Array;
+  /** what is piped in; nothing unless told. `open` is a pipe into which nobody has written yet */
+  readonly stdin?: string | Uint8Array | { readonly open: true };
   /** keeps what the process itself knows: its peak memory and its sockets */
   readonly record?: boolean;
 }
@@ -29,8 +29,8 @@ export interface RunRecord {
 
 /** A process that ended. */
 export interface Ended {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
+  /** as a shell has it: 130 for one that SIGINT ended */
+  readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
   /** only with `record` */
@@ -73,12 +73,13 @@ export class Machine implements Disposable {
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
     child.stdin.on('error', () => undefined); // it may end without reading
-    child.stdin.end(options.stdin ?? '');
+    const { stdin = '' } = options;
+    if (typeof stdin === 'string' || stdin instanceof Uint8Array) child.stdin.end(stdin);
     const ended = new Promise<Ended>((resolve, reject) => {
       child.on('error', reject);
       child.on('close', (code, signal) => {
         const known = record !== undefined && existsSync(record) ? { record: readRecord(record) } : {};
-        resolve({ code, signal, stdout, stderr, ...known });
+        resolve({ code: code ?? 128 + (constants.signals[signal ?? 'SIGKILL'] ?? 0), stdout, stderr, ...known });
       });
     });
     return { child, ended, stderr: () => stderr };

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { encryptPrivateKey, generatePrivateKey } from '../../src/trust/index.ts';
 import { runInProcess, type Ran } from '../golden/in-process.ts';
-import { Machine } from './bulla.ts';
+import { BULLA, Machine } from './bulla.ts';
 import { assertRefused } from './refusal.ts';
 import { openFront, type RegistryFront } from './registry-front.ts';
 
@@ -88,7 +88,6 @@ describe('a password of a new key', () => {
   test('is what printf and echo pipe in, by the shell, for either program', async () => {
     const script =
       'printf pw | "$0" generate-key-pair --output-key-prefix one && echo pw | "$0" generate-key-pair --output-key-prefix two';
-    const { BULLA } = await import('./bulla.ts');
     const made = await machine.spawn('bash', ['-c', script, BULLA]).ended;
     assert.equal(made.code, 0, made.stderr);
     for (const name of ['one', 'two']) {
@@ -100,10 +99,10 @@ describe('a password of a new key', () => {
   });
 
   test('is not nothing: without one that is given, no key is made', async () => {
-    const before = readdirSync(machine.work);
+    const files = readdirSync(machine.work);
     const refused = await run(['generate-key-pair', '--output-key-prefix', 'three'], {}, '');
     assertRefused(refused, { code: 1, says: /the new private key needs a password/ });
-    assert.deepEqual(readdirSync(machine.work), before);
+    assert.deepEqual(readdirSync(machine.work), files);
     assert.equal(
       (await run(['generate-key-pair', '--output-key-prefix', 'four'], { COSIGN_PASSWORD: '' }, undefined)).code,
       0,

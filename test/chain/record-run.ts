@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Preloaded with `--import`: writes to the file in BULLA_RECORD, when the process ends, how much memory it had at the most and which sockets
-// it opened. (Node's own address lookups go by other ways than `node:dns`, so that they are seen at the binding of the socket's `connect`.)
+// it opened: connections, datagrams, and names that were looked up.
 import dgram from 'node:dgram';
 import dns from 'node:dns';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -9,23 +9,31 @@ import net from 'node:net';
 
 const sockets: string[] = [];
 
-const { connect } = net.Socket.prototype;
-net.Socket.prototype.connect = function record(this: net.Socket, ...args: unknown[]): net.Socket {
-  sockets.push(`connect ${JSON.stringify(args[0], ['host', 'port', 'path'])}`);
-  return Reflect.apply(connect, this, args) as net.Socket;
-} as typeof connect;
+watch(net.Socket.prototype, 'connect', (args) => `connect ${addressOf(args)}`);
+watch(dgram.Socket.prototype, 'send', () => 'send');
+watch(dns, 'lookup', ([name]) => `lookup ${String(name)}`);
 
-const { lookup } = dns;
-dns.lookup = Object.assign((...args: unknown[]): void => {
-  sockets.push(`lookup ${String(args[0])}`);
-  Reflect.apply(lookup, dns, args);
-}, lookup);
+/** Notes each call of a method before it is carried out. */
+function watch<Name extends string>(
+  on: { [name in Name]: (...args: never[]) => unknown },
+  name: Name,
+  note: (args: readonly unknown[]) => string,
+): void {
+  const method = on[name];
+  const watched = function watched(this: unknown, ...args: never[]): unknown {
+    sockets.push(note(args));
+    return Reflect.apply(method, this, args);
+  };
+  on[name] = Object.assign(watched, method);
+}
 
-const { send } = dgram.Socket.prototype;
-dgram.Socket.prototype.send = function record(this: dgram.Socket, ...args: unknown[]): void {
-  sockets.push('send');
-  Reflect.apply(send, this, args);
-};
+/** `connect` takes a port and a host, a path, an object with these, or such an object in an array. */
+function addressOf(args: readonly unknown[]): string {
+  const [first, second] = Array.isArray(args[0]) ? (args[0] as unknown[]) : args;
+  if (typeof first !== 'object' || first === null) return `${String(second)}:${String(first)}`;
+  const { host, port, path } = first as { readonly host?: string; readonly port?: number; readonly path?: string };
+  return port === undefined ? String(path) : `${String(host)}:${port}`;
+}
 
 process.on('exit', () => {
   const to = process.env['BULLA_RECORD'];

@@ -16,8 +16,7 @@ export interface Refusal {
 }
 
 /** What may stand beside the one line: warnings, what to do, which seals were read, what was under way. */
-const BESIDE =
-  /^(?:WARNING: |hint: |note: | {2}- | {2}looked in: |Pushing signature to: |Flag --\S+ has been deprecated, |Private key written|Are you sure)/;
+const BESIDE = /^(?:WARNING: |hint: | {2}- | {2}looked in: |Pushing signature to: )/;
 
 /** Holds that a command line failed as documented: its code, nothing on stdout, one line that names the thing, nothing of our insides. */
 export function assertRefused(run: CommandRun, { code, says }: Refusal): void {
@@ -82,4 +81,9 @@ export function assertRefusedJson(run: CommandRun, { code, says }: Refusal): Fai
   }
   assertTidy(run.stderr);
   return document;
+}
+
+/** The codes of the seals of the first image that were not accepted. */
+export function rejections(document: FailureDocument): readonly string[] {
+  return (document.images?.[0]?.rejected ?? []).map(({ code }) => code);
 }

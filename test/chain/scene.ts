@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { signImage, type SignImageOptions } from '../../src/image/index.ts';
-import { digestOf, MediaType, type BlobSource, type Descriptor, type Repository } from '../../src/oci/index.ts';
+import { bytesBlob, digestOf, MediaType, type Descriptor, type Repository } from '../../src/oci/index.ts';
 import { serveRegistry, type RunningRegistry } from '../../src/registry/index.ts';
 import { decodePrivateKey, keySigner, type Signer } from '../../src/trust/index.ts';
 
@@ -66,8 +66,8 @@ export async function openScene(): Promise<Scene> {
 export async function writeImage(repository: Repository, content: string, tag?: string): Promise<Descriptor> {
   const config = json({ architecture: 'amd64', os: 'linux', rootfs: { type: 'layers', diff_ids: [] } });
   const layer = Buffer.from(content);
-  await repository.putBlob(inMemory(config));
-  await repository.putBlob(inMemory(layer));
+  await repository.putBlob(bytesBlob(config));
+  await repository.putBlob(bytesBlob(layer));
   const manifest = json({
     schemaVersion: 2,
     mediaType: MediaType.imageManifest,
@@ -86,14 +86,4 @@ export function json(value: unknown): Uint8Array {
 /** Digest and size. */
 export function describe(bytes: Uint8Array): { readonly digest: Descriptor['digest']; readonly size: number } {
   return { digest: digestOf(bytes), size: bytes.byteLength };
-}
-
-/** Bytes as something to upload. */
-export function inMemory(bytes: Uint8Array): BlobSource {
-  return {
-    ...describe(bytes),
-    async *open() {
-      yield bytes;
-    },
-  };
 }

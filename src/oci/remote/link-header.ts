@@ -14,7 +14,8 @@ const NEXT = /;\s*rel\s*=\s*(?:"(?:[^"]*\s)?next(?:\s[^"]*)?"|next(?=\s*(?:;|$))
  */
 export function nextPage(response: HttpResponse, doing: string): URL | undefined {
   const { asked } = response;
-  const header = response.headers['link'] ?? '';
+  const header = response.headers['link'];
+  if (header === undefined) return undefined;
   if (header.length > 16_384) throw violation(response, doing, 'its Link header is too long');
   for (const [, target = '', parameters = ''] of header.matchAll(LINK)) {
     if (!NEXT.test(parameters)) continue;
