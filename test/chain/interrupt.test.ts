@@ -138,16 +138,16 @@ describe('a service that is interrupted', () => {
   });
 });
 
-/** Waits until a process sleeps: then it has read all that there is, and waits for more. */
+/** Waits until a process sleeps for a while: then it has read all that there is, and waits for more. */
 async function untilItWaits(running: Running): Promise<void> {
-  const status = (): string => readFileSync(`/proc/${running.child.pid}/stat`, 'utf8');
-  let idle = 0;
+  let asleep = 0;
   let last = '';
   await until('the wait for input', () => {
-    // user and system time, in ticks: they stand still while it waits
-    const now = status().split(' ').slice(13, 15).join(' ');
-    idle = now === last ? idle + 1 : 0;
-    last = now;
-    return idle > 30 && Number(now.split(' ')[0]) > 0;
+    // one that only waits for its turn is not asleep; user and system time, in ticks, stand still while it is
+    const [, , state = '', ...numbers] = readFileSync(`/proc/${running.child.pid}/stat`, 'utf8').split(' ');
+    const used = numbers.slice(10, 12).join(' ');
+    asleep = state === 'S' && used === last && !used.startsWith('0 ') ? asleep + 1 : 0;
+    last = used;
+    return asleep > 30;
   });
 }
