@@ -204,6 +204,10 @@ const OF_A_BLOB: Changes = {
       changeProof(it, (proof) => delete proof.checkpoint);
     },
   ],
+  'a proof without a checkpoint, beside a promise': [
+    'log-evidence-missing',
+    (it) => changeProof(it, (proof) => delete proof.checkpoint),
+  ],
   'neither promise nor proof': [
     'log-evidence-missing',
     (it) => {

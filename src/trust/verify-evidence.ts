@@ -98,15 +98,11 @@ function verifyLogEntries(
     const identity = logEntryIdentity(entry);
     if (seen.has(identity)) return rejected('log-entry-duplicate', `entry ${entry.logIndex} twice`, 'each entry once');
     seen.add(identity);
-    // The promise alone was enough in version 0.1, and is in what was made of annotations.
-    if (version !== undefined && version !== '0.1' && entry.inclusionProof === undefined)
-      return rejected(
-        'log-evidence-missing',
-        `no proof in a bundle of version ${version}`,
-        'a proof with a checkpoint',
-      );
+    if (provesInclusion(version) && entry.inclusionProof === undefined) return withoutProof('no proof', version);
     const check = verifyLogEntry(entry, signed, trustedRoot.logs, { times });
     if (check.kind === 'accepted') {
+      // A proof without a checkpoint shows nothing: nobody has signed the root that it leads to.
+      if (provesInclusion(version) && !check.included) return withoutProof('a proof without a checkpoint', version);
       const { log, index, integratedTime } = check;
       accepted.push({ log, index, ...(integratedTime === undefined ? {} : { integratedTime }) });
     } else if (check.rejection.code === 'log-unknown') unknown ??= check.rejection;
@@ -122,4 +118,13 @@ function verifyLogEntries(
   return logs.size === 0 && unknown !== undefined
     ? rejectedFor(unknown)
     : rejected('log-threshold', `entries of ${logs.size} trusted logs`, `of at least ${wanted}`);
+}
+
+// The promise alone was enough in version 0.1, and is in what was made of annotations.
+function provesInclusion(version: string | undefined): boolean {
+  return version !== undefined && version !== '0.1';
+}
+
+function withoutProof(found: string, version: string | undefined): RejectedSeal {
+  return rejected('log-evidence-missing', `${found} in a bundle of version ${version}`, 'a proof with a checkpoint');
 }

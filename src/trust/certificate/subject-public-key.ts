@@ -7,13 +7,12 @@ import { publicKeyOf, requireSupported, type PublicKey, type PublicKeyAlgorithm 
 
 /**
  * What stands before the point or key itself: with named curve, uncompressed point, and nothing else, so that what begins so and has
- * this length is the one encoding of the key. RFC 5480 section 2, RFC 8410 section 4.
+ * this length is the one encoding of the key. RFC 5480 section 2. Not Ed25519, whose points have to be looked at: some are of small order.
  */
 const PREFIXES: readonly (readonly [algorithm: PublicKeyAlgorithm, octets: number, prefix: string])[] = [
   ['ecdsa-p256', 91, '3059301306072a8648ce3d020106082a8648ce3d03010703420004'],
   ['ecdsa-p384', 120, '3076301006072a8648ce3d020106052b8104002203620004'],
   ['ecdsa-p521', 158, '30819b301006072a8648ce3d020106052b810400230381860004'],
-  ['ed25519', 44, '302a300506032b6570032100'],
 ];
 
 /**

@@ -89,18 +89,22 @@ describe('reads a trusted root', () => {
     assert.deepEqual([...(log.checkpointKeyId ?? [])], [1, 2, 3, 4]);
   });
 
-  test('with the end of a period, in either spelling of the fields, and with none', () => {
+  test('with a period that ends and one that does not, in either spelling of the fields', () => {
     const root = decodeWith((json) => {
       const [one, two] = json.tlogs;
       Object.assign(one?.publicKey ?? {}, {
         validFor: { start: '2026-01-01T00:00:00.5Z', end: '2026-02-01T01:00:00+01:00' },
       });
       const { validFor: _, ...key } = two?.publicKey ?? {};
-      Object.assign(two ?? {}, { public_key: key, publicKey: undefined });
+      const open = { ...key, valid_for: { start: '2026-03-01T00:00:00Z' } };
+      Object.assign(two ?? {}, { public_key: open, publicKey: undefined });
     });
     assert.deepEqual(
       root.logs.map(({ validFor }) => validFor),
-      [{ start: new Date('2026-01-01T00:00:00.500Z'), end: new Date('2026-02-01T00:00:00Z') }, undefined],
+      [
+        { start: new Date('2026-01-01T00:00:00.500Z'), end: new Date('2026-02-01T00:00:00Z') },
+        { start: new Date('2026-03-01T00:00:00Z') },
+      ],
     );
   });
 
@@ -108,7 +112,7 @@ describe('reads a trusted root', () => {
     const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
     const rawBytes = publicKey.export({ type: 'pkcs1', format: 'der' }).toString('base64');
     const root = decodeWith((json) => {
-      first(json.ctlogs).publicKey = { rawBytes, keyDetails: 'PKCS1_RSA_PKCS1V5' };
+      first(json.ctlogs).publicKey = { ...first(json.ctlogs).publicKey, rawBytes, keyDetails: 'PKCS1_RSA_PKCS1V5' };
       delete first(json.ctlogs).logId;
     });
     assert.equal(first(root.certificateLogs).publicKey.algorithm, 'rsa-2048');
@@ -126,6 +130,17 @@ describe('reads a trusted root', () => {
       ['root.json.tlogs[0]', 'root.json.ctlogs[0]'],
     );
     assert.match(first(root.skipped).reason, /secp256k1/);
+  });
+});
+
+describe('does not use a key of a log', () => {
+  test('with a point of small order, under which anything would verify', () => {
+    const point = Buffer.from(`302a300506032b6570032100${'00'.repeat(32)}`, 'hex').toString('base64');
+    const root = decodeWith((json) => {
+      Object.assign(first(json.tlogs).publicKey, { rawBytes: point, keyDetails: 'PKIX_ED25519' });
+    });
+    assert.equal(root.logs.length, 1);
+    assert.match(first(root.skipped).reason, /small order/);
   });
 });
 
@@ -188,6 +203,21 @@ describe('refuses a trusted root', () => {
     refuses(period('2026-01-01T00:00:00Z', '2025-01-01T00:00:00Z'), 'trusted-root-malformed', /before the start/);
     refuses(period('2026-01-01', '2027-01-01'), 'trusted-root-malformed', /RFC 3339/);
     refuses(period('2026-13-41T00:00:00Z', '2027-01-01T00:00:00Z'), 'trusted-root-malformed', /RFC 3339/);
+  });
+
+  test('with a log key that does not say since when it is trusted', () => {
+    for (const logs of ['tlogs', 'ctlogs'] as const) {
+      refuses(
+        (root) => delete first(root[logs]).publicKey['validFor'],
+        'trusted-root-malformed',
+        /validFor is missing, so that the key would be trusted at all times/,
+      );
+      refuses(
+        (root) => (first(root[logs]).publicKey['validFor'] = { end: '2027-01-01T00:00:00Z' }),
+        'trusted-root-malformed',
+        /start is missing/,
+      );
+    }
   });
 
   test('with an authority without certificates, or a broken one', () => {

@@ -153,8 +153,11 @@ function readLogId(message: MessageReader | undefined): Uint8Array {
 function readPublicKey(message: MessageReader): Pick<Log, 'publicKey' | 'validFor'> {
   const bytes = message.bytes('rawBytes');
   const details = message.take('keyDetails');
+  // A log key that says nothing of its time would be trusted for ever: who leaves it out has lost something.
   const validFor = readPeriod(message.message('validFor'));
   message.end();
+  if (validFor === undefined)
+    throw message.malformed('validFor', 'missing, so that the key would be trusted at all times');
   if (bytes.byteLength === 0) throw message.malformed('rawBytes', 'empty');
   // What is written `PKCS1_RSA_PKCS1V5`, number 1, is an RSAPublicKey and not a SubjectPublicKeyInfo.
   const bare = details === 1 || (typeof details === 'string' && details.startsWith('PKCS1_'));
