@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-export type { AnsweredRequest } from './http/node-listener.ts';
-export type { TlsFiles } from './listen.ts';
+export { openRegistry, type OpenedRegistry, type OpenRegistryOptions, type UploadCaps } from './open.ts';
 export { TagRules, type TagProtection } from './rules/tag-rules.ts';
 export { RegistryServeError, type RegistryServeErrorCode } from './serve-error.ts';
 export { serveRegistry, type RegistryLimits, type RunningRegistry, type ServeRegistryOptions } from './serve.ts';

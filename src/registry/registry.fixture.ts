@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { digestOf, MediaType, type Descriptor, type Digest } from '../oci/index.ts';
 import { DirectoryObjectStore, SqliteDatabase, type ObjectStore } from '../store/index.ts';
 import { openAccess, type Access } from './auth/access.ts';
-import type { Call, Reply } from './http/call.ts';
+import type { Call, Reply } from '../wire/index.ts';
 import { faultReply } from './http/fault-reply.ts';
 import { RegistryApi } from './http/registry-api.ts';
 import { TagRules } from './rules/tag-rules.ts';

@@ -125,7 +125,7 @@ describe('a registry that is served', () => {
       const data = fresh();
       for (let again = 0; again < 2; again++) {
         await assert.rejects(serveRegistry({ data, port: address.port }), {
-          name: 'RegistryServeError',
+          name: 'WireError',
           code: 'listen-failed',
           message: new RegExp(`^cannot listen on 127\\.0\\.0\\.1:${address.port}: .*(EADDRINUSE|in use)`),
         });

@@ -33,4 +33,8 @@ export {
   type TransportResponse,
 } from './http/transport.ts';
 export { canonicalJson, goJson, isJsonObject, parseJson, type Json, type JsonLimits } from './json.ts';
+export { header, json, type Answer, type Call, type Reply, type Service } from './server/call.ts';
+export type { TlsFiles } from './server/listen.ts';
+export type { AnsweredRequest } from './server/listener.ts';
+export { isLoopback, serve, type RunningServer, type ServeOptions, type ServerLimits } from './server/serve.ts';
 export { WireError, type WireErrorCode } from './wire-error.ts';

@@ -15,7 +15,12 @@ export type WireErrorCode =
   | 'tls-failed'
   | 'address-refused'
   | 'redirect-refused'
-  | 'protocol-violation';
+  | 'protocol-violation'
+  // a server: what a client sends, and what keeps it from starting
+  | 'body-ended'
+  | 'body-slow'
+  | 'listen-failed'
+  | 'tls-malformed';
 
 /** An error of the ground floor. Transport codes never mean "not there". */
 export class WireError extends CodedError<WireErrorCode> {}

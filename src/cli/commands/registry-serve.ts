@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { rmSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { AnsweredRequest, ServeRegistryOptions } from '../../registry/index.ts';
+import type { ServeRegistryOptions } from '../../registry/index.ts';
+import type { AnsweredRequest } from '../../wire/index.ts';
 import { CliError } from '../cli-error.ts';
 import { defineCommand, type Command, type FlagValues } from '../command.ts';
 import type { CommandContext } from '../context.ts';

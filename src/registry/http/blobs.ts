@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isDigest, type Digest } from '../../oci/index.ts';
+import { header, type Reply } from '../../wire/index.ts';
 import type { RegistryStorage } from '../storage/registry-storage.ts';
-import { header, type Reply, type Request } from './call.ts';
+import type { Request } from './call.ts';
 import { entityTag, entityTags } from './conditions.ts';
 import { OciFault } from './oci-fault.ts';
 import { parseRange } from './range.ts';

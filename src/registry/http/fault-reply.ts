@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { ReferenceFault, RegistryError } from '../../oci/index.ts';
 import { StoreError } from '../../store/index.ts';
+import { WireError, type Reply } from '../../wire/index.ts';
 import { MissingParts } from '../storage/denial.ts';
-import type { Reply } from './call.ts';
 import { OciFault } from './oci-fault.ts';
+
+/** On every answer: docker tells a registry by it. */
+export const API_VERSION: Readonly<Record<string, string>> = { 'docker-distribution-api-version': 'registry/2.0' };
 
 /**
  * The answer to a request that failed. What nobody foresaw says nothing about itself: it is the operator who reads why.
@@ -15,7 +18,7 @@ export function faultReply(error: unknown): Reply {
   const detail = fault.detail === undefined ? {} : { detail: fault.detail };
   return {
     status: fault.status,
-    headers: { 'content-type': 'application/json', ...fault.headers },
+    headers: { ...API_VERSION, 'content-type': 'application/json', ...fault.headers },
     body: JSON.stringify({ errors: [{ code: fault.code, message: fault.message, ...detail }] }),
   };
 }
@@ -30,6 +33,10 @@ function toFault(error: unknown): OciFault {
   if (error instanceof ReferenceFault) {
     const code = error.code === 'tag-malformed' ? 'TAG_INVALID' : 'DIGEST_INVALID';
     return new OciFault(400, code, error.message);
+  }
+  if (error instanceof WireError) {
+    if (error.code === 'body-ended') return new OciFault(400, 'BLOB_UPLOAD_INVALID', error.message);
+    if (error.code === 'body-slow') return new OciFault(408, 'BLOB_UPLOAD_INVALID', error.message);
   }
   if (error instanceof StoreError && error.code === 'full') {
     return new OciFault(507, 'UNAVAILABLE', 'the registry has no space left');

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { MediaType } from '../../oci/index.ts';
+import { json, type Reply } from '../../wire/index.ts';
 import type { Listings, Page } from '../storage/listings.ts';
 import { demandDigest } from './blobs.ts';
-import { json, type Reply, type Request } from './call.ts';
+import type { Request } from './call.ts';
 import { OciFault } from './oci-fault.ts';
 
 const NAMES_A_PAGE = 10_000;

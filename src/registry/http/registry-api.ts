@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+import { header, json, type Call, type Reply } from '../../wire/index.ts';
 import type { Access, Action, Principal } from '../auth/access.ts';
 import type { RegistryStorage } from '../storage/registry-storage.ts';
 import type { Uploads } from '../storage/uploads.ts';
 import { deleteBlob, getBlob } from './blobs.ts';
-import { header, json, type Call, type Reply, type Request } from './call.ts';
+import type { Request } from './call.ts';
+import { API_VERSION } from './fault-reply.ts';
 import { listReferrers, listRepositories, listTags } from './lists.ts';
 import { deleteManifest, getManifest, putManifest } from './manifests.ts';
 import { OciFault } from './oci-fault.ts';
@@ -55,7 +57,8 @@ export class RegistryApi {
     }
     if ('repository' in route) this.#authorize(principal, call.method, route);
     const query = mark === -1 ? NO_QUERY : new URLSearchParams(call.target.slice(mark + 1));
-    return this.#dispatch({ ...call, query, principal }, route);
+    const reply = await this.#dispatch({ ...call, query, principal }, route);
+    return { ...reply, headers: { ...API_VERSION, ...reply.headers } };
   }
 
   async #dispatch(request: Request, route: Route): Promise<Reply> {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { digestAlgorithm, RegistryError, type Digest } from '../../oci/index.ts';
+import { header, WireError, type Reply } from '../../wire/index.ts';
 import type { Access } from '../auth/access.ts';
 import type { RegistryStorage } from '../storage/registry-storage.ts';
 import type { Upload, Uploads } from '../storage/uploads.ts';
 import { demandDigest } from './blobs.ts';
-import { header, type Reply, type Request } from './call.ts';
+import type { Request } from './call.ts';
 import { OciFault } from './oci-fault.ts';
 import { parseContentRange } from './range.ts';
 
@@ -115,7 +116,7 @@ async function appendInOrder(uploads: Uploads, upload: Upload, request: Request)
   } catch (error) {
     if (isBusy(error)) throw new OciFault(409, 'BLOB_UPLOAD_INVALID', error.message, { cause: error });
     // A connection that broke (a fault of the request) can be taken up where it ended; after anything else the content is uncertain.
-    if (!(error instanceof OciFault)) await uploads.end(upload);
+    if (!(error instanceof OciFault || error instanceof WireError)) await uploads.end(upload);
     throw error;
   }
 }

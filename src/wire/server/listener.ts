@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Call, Reply } from './call.ts';
-import { faultReply } from './fault-reply.ts';
-import { OciFault } from './oci-fault.ts';
+import { WireError } from '../wire-error.ts';
+import type { Reply, Service } from './call.ts';
 
-/** How long, and how much, a client may keep the registry busy without getting on. */
+/** How long, and how much, a client may keep the server busy without getting on. */
 export interface TrafficLimits {
   /** without a byte in a body or an answer */
   readonly idleMs: number;
@@ -28,24 +27,21 @@ export interface AnsweredRequest {
   readonly error?: unknown;
 }
 
-/** What answers requests. */
-export type Answer = (call: Call) => Promise<Reply>;
-
 const ONE_WRITE = 32 * 1024;
-const API_VERSION = { 'docker-distribution-api-version': 'registry/2.0', 'x-content-type-options': 'nosniff' };
+const ALWAYS = { 'x-content-type-options': 'nosniff' };
 
 /** A listener for node:http, and the rule by which its idle connections end. */
-export class NodeListener {
-  readonly #answer: Answer;
+export class Listener {
+  readonly #service: Service;
   readonly #limits: TrafficLimits;
   readonly #log: (request: AnsweredRequest) => void;
-  /** Connections that wait for the registry, not the other way round: these are never idle. */
+  /** Connections that wait for the server, not the other way round: these are never idle. */
   readonly #working = new WeakSet<Socket>();
   #underWay = 0;
   #idle: (() => void) | undefined;
 
-  constructor(answer: Answer, limits: TrafficLimits, log: (request: AnsweredRequest) => void) {
-    this.#answer = answer;
+  constructor(service: Service, limits: TrafficLimits, log: (request: AnsweredRequest) => void) {
+    this.#service = service;
     this.#limits = limits;
     this.#log = log;
   }
@@ -87,9 +83,9 @@ export class NodeListener {
     let reply: Reply;
     let error: unknown;
     try {
-      reply = await this.#answer(call);
+      reply = await this.#service.answer(call);
     } catch (cause) {
-      reply = faultReply(cause);
+      reply = this.#service.fault(cause);
       if (reply.status >= 500) error = cause;
     }
     try {
@@ -98,7 +94,7 @@ export class NodeListener {
       await this.#send(request, response, reply);
     } catch (cause) {
       error = cause;
-      reply = faultReply(cause);
+      reply = this.#service.fault(cause);
       if (response.headersSent) response.destroy();
       else await this.#send(request, response, reply);
     } finally {
@@ -133,8 +129,8 @@ export class NodeListener {
         this.#working.delete(request.socket);
       }
     } catch (cause) {
-      if (cause instanceof OciFault) throw cause;
-      throw new OciFault(400, 'BLOB_UPLOAD_INVALID', `the body ended after ${bytes} bytes`, { cause });
+      if (cause instanceof WireError) throw cause;
+      throw new WireError('body-ended', `the body ended after ${bytes} bytes`, { cause });
     } finally {
       this.#working.add(request.socket);
     }
@@ -143,7 +139,7 @@ export class NodeListener {
   #demandRate(bytes: number, milliseconds: number): void {
     const { graceMs, bytesPerSecond } = this.#limits;
     if (milliseconds < graceMs || bytes >= (bytesPerSecond * milliseconds) / 1000) return;
-    throw new OciFault(408, 'BLOB_UPLOAD_INVALID', `the body comes in at less than ${bytesPerSecond} bytes a second`);
+    throw new WireError('body-slow', `the body comes in at less than ${bytesPerSecond} bytes a second`);
   }
 
   /** Reads the rest of a body that nobody wanted. False where that is too much or too slow: the connection ends with the answer. */
@@ -163,7 +159,7 @@ export class NodeListener {
 
   async #send(request: IncomingMessage, response: ServerResponse, reply: Reply): Promise<void> {
     const { body } = reply;
-    const headers: Record<string, string | number> = { ...API_VERSION, ...reply.headers };
+    const headers: Record<string, string | number> = { ...ALWAYS, ...reply.headers };
     if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) {
       if (body !== undefined) headers['content-length'] = Buffer.byteLength(body);
       this.#working.delete(request.socket);

@@ -2,9 +2,8 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { Server, ServerOptions } from 'node:http';
-import { BlockList, isIP } from 'node:net';
-import type { NodeListener } from './http/node-listener.ts';
-import { RegistryServeError } from './serve-error.ts';
+import { WireError } from '../wire-error.ts';
+import type { Listener } from './listener.ts';
 
 /** PEM files. */
 export interface TlsFiles {
@@ -23,23 +22,12 @@ export interface ListenOptions {
   readonly connections: number;
 }
 
-const LOOPBACK = new BlockList();
-LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
-LOOPBACK.addAddress('::1', 'ipv6');
-
-/** True for an address that only this machine reaches. A name other than localhost may be anything. */
-export function isLoopback(host: string): boolean {
-  const family = isIP(host);
-  if (family === 0) return host.toLowerCase() === 'localhost';
-  return LOOPBACK.check(host, family === 4 ? 'ipv4' : 'ipv6');
-}
-
 /**
  * Starts a server.
  *
- * @throws RegistryServeError `listen-failed`, `tls-malformed`
+ * @throws WireError `listen-failed`, `tls-malformed`
  */
-export async function listen(listener: NodeListener, options: ListenOptions): Promise<Server> {
+export async function listen(listener: Listener, options: ListenOptions): Promise<Server> {
   const server = await makeServer(options);
   server.on('request', listener.onRequest);
   server.on('checkContinue', listener.onCheckContinue);
@@ -53,7 +41,7 @@ export async function listen(listener: NodeListener, options: ListenOptions): Pr
     await promise;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new RegistryServeError('listen-failed', `cannot listen on ${options.host}:${options.port}: ${reason}`, {
+    throw new WireError('listen-failed', `cannot listen on ${options.host}:${options.port}: ${reason}`, {
       cause,
     });
   }
@@ -76,8 +64,8 @@ async function makeServer(options: ListenOptions): Promise<Server> {
 }
 
 async function readTls({ cert, key }: TlsFiles): Promise<{ readonly cert: Buffer; readonly key: Buffer }> {
-  const refuse = (cause: unknown, reason: string): RegistryServeError =>
-    new RegistryServeError('tls-malformed', `cannot use ${cert} with ${key}: ${reason}`, { cause });
+  const refuse = (cause: unknown, reason: string): WireError =>
+    new WireError('tls-malformed', `cannot use ${cert} with ${key}: ${reason}`, { cause });
   let matches: boolean;
   let read: { readonly cert: Buffer; readonly key: Buffer };
   try {

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+import { addressBytes, addressKind } from '../http/address.ts';
+import type { Service } from './call.ts';
+import type { TlsFiles } from './listen.ts';
+import type { AnsweredRequest } from './listener.ts';
+
+/** Caps on what clients may do; each has a default. */
+export interface ServerLimits {
+  /** connections at a time */
+  readonly connections: number;
+  /** milliseconds for the headers of a request */
+  readonly headersMs: number;
+  /** milliseconds without a byte in a body or an answer */
+  readonly idleMs: number;
+  /** milliseconds that `close` waits for requests under way */
+  readonly closeMs: number;
+}
+
+/** What is served where. */
+export interface ServeOptions {
+  readonly service: Service;
+  readonly host: string;
+  /** 0 picks a free one */
+  readonly port: number;
+  readonly tls?: TlsFiles | undefined;
+  readonly log?: ((request: AnsweredRequest) => void) | undefined;
+  readonly limits?: Partial<ServerLimits> | undefined;
+}
+
+/** A server that serves. */
+export interface RunningServer {
+  readonly address: { readonly host: string; readonly port: number };
+  /** Takes no more requests, finishes those under way. */
+  close(): Promise<void>;
+}
+
+/** True for an address that only this machine reaches, and for localhost. Another name may be anything. */
+export function isLoopback(host: string): boolean {
+  if (host.toLowerCase() === 'localhost') return true;
+  const address = addressBytes(host);
+  if (address === undefined || addressKind(host) !== 'loopback') return false;
+  // 0.0.0.0 and :: lead to this machine, and listening on them is listening on every address
+  return address.length === 4 ? address[0] === 127 : address[15] !== 0;
+}
+
+/**
+ * Serves HTTP, or HTTPS, with limits on idle connections, slow bodies and their number.
+ *
+ * @throws WireError `listen-failed`, `tls-malformed`
+ * @example const server = await serve({ service: { answer: async () => json({}), fault }, host: '127.0.0.1', port: 0 });
+ */
+export async function serve(options: ServeOptions): Promise<RunningServer> {
+  // Loaded only now: clients share this room and need no server.
+  const { startServer } = await import('./start-server.ts');
+  return await startServer(options);
+}

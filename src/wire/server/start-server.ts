@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Server } from 'node:http';
+import { WireError } from '../wire-error.ts';
+import { listen } from './listen.ts';
+import { Listener } from './listener.ts';
+import type { RunningServer, ServeOptions, ServerLimits } from './serve.ts';
+
+const LIMITS: ServerLimits = {
+  connections: 2048,
+  headersMs: 15_000,
+  idleMs: 60_000,
+  closeMs: 10_000,
+};
+
+/** As `serve`, whose other half this is. */
+export async function startServer(options: ServeOptions): Promise<RunningServer> {
+  const limits = { ...LIMITS, ...options.limits };
+  const traffic = { idleMs: limits.idleMs, graceMs: 30_000, bytesPerSecond: 1024, drainBytes: 16 * 1024 * 1024 };
+  const listener = new Listener(options.service, traffic, options.log ?? (() => {}));
+  const server = await listen(listener, { ...options, ...limits });
+  return {
+    address: { host: options.host, port: portOf(server) },
+    close: () => stop(server, listener, limits.closeMs),
+  };
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  if (address === null || typeof address === 'string') {
+    throw new WireError('listen-failed', 'the server has no address');
+  }
+  return address.port;
+}
+
+/** Lets requests under way end for a while, then ends them, and connections that ask nothing. */
+async function stop(server: Server, listener: Listener, waitMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => {
+    server.close(() => resolve());
+  });
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const hurry = setTimeout(resolve, waitMs);
+  await Promise.race([listener.close(), late]);
+  clearTimeout(hurry);
+  server.closeAllConnections();
+  await closed;
+}
