@@ -52,6 +52,13 @@ export interface SqlDatabase extends SqlReader {
    * @throws StoreError `newer-format` where the database has a step that this program does not know; `migration-failed`
    */
   migrate(room: string, migrations: readonly Migration[]): Promise<void>;
+  /**
+   * Copies all that is committed at one moment into a new database, durably, while others read and write.
+   *
+   * @param path a file that does not exist
+   * @throws StoreError `exists`, `full`, `io-failed`
+   */
+  copyTo(path: string): Promise<void>;
   /** Finishes what was begun, then closes. */
   close(): Promise<void>;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -40,6 +40,57 @@ for (let caller = 0; caller < 16; caller++) void (async () => {
   for (;;) { const mine = ++n; await database.write((tx) => tx.run('INSERT INTO rows VALUES (?)', mine)); process.stdout.write(mine + '\\n'); }
 })();
 `;
+
+describe('a copy', () => {
+  test('holds what was committed at one moment, whole, while others write', async () => {
+    const root = await mkdtemp(join(tmpdir(), 'bulla-sql-'));
+    const database = await SqliteDatabase.open(join(root, 'db'));
+    try {
+      const pairs = 'CREATE TABLE pairs (n INTEGER NOT NULL, side TEXT NOT NULL, padding BLOB NOT NULL)';
+      await database.migrate('test', [{ number: 1, name: 'pairs', sqlite: pairs }]);
+      const state = { writing: true, acknowledged: 0 };
+      const writer = (async () => {
+        for (let n = 1; state.writing; n++) {
+          await database.write(async (tx) => {
+            for (const side of ['a', 'b']) await tx.run('INSERT INTO pairs VALUES (?, ?, zeroblob(2000))', n, side);
+          });
+          state.acknowledged = n;
+        }
+      })();
+      while (state.acknowledged < 500) await new Promise((resolve) => setImmediate(resolve));
+      const { acknowledged } = state;
+      await database.copyTo(join(root, 'copy'));
+      state.writing = false;
+      await writer;
+      const copy = await SqliteDatabase.open(join(root, 'copy'));
+      const odd = await copy.all('SELECT n FROM pairs GROUP BY n HAVING count(*) <> 2 LIMIT 10');
+      const row = await copy.get<{ most: number; count: number }>(
+        'SELECT max(n) AS most, count(*) AS count FROM pairs',
+      );
+      await copy.close();
+      assert.deepEqual(odd, []);
+      assert.ok(row !== undefined && row.most >= acknowledged && row.count === row.most * 2, JSON.stringify(row));
+    } finally {
+      await database.close();
+      await rm(root, { recursive: true, force: true });
+    }
+  });
+
+  test('is not written over another file, and not left behind by half', async () => {
+    const root = await mkdtemp(join(tmpdir(), 'bulla-sql-'));
+    const database = await SqliteDatabase.open(join(root, 'db'));
+    try {
+      await writeFile(join(root, 'mine'), 'mine');
+      const coded = (code: string) => (error: unknown) => error instanceof StoreError && error.code === code;
+      await assert.rejects(database.copyTo(join(root, 'mine')), coded('exists'));
+      assert.equal(await readFile(join(root, 'mine'), 'utf8'), 'mine');
+      await assert.rejects(database.copyTo(join(root, 'missing', 'copy')), coded('io-failed'));
+    } finally {
+      await database.close();
+      await rm(root, { recursive: true, force: true });
+    }
+  });
+});
 
 describe('a process that is killed', () => {
   test('leaves every acknowledged row and no lock', async (t) => {

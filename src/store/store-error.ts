@@ -15,6 +15,7 @@ export type StoreErrorCode =
   // the caller
   | 'key-malformed'
   | 'not-found'
+  | 'exists'
   | 'constraint-failed'
   | 'statement-failed'
   | 'busy';

@@ -36,5 +36,13 @@ export { canonicalJson, goJson, isJsonObject, parseJson, type Json, type JsonLim
 export { header, json, type Answer, type Call, type Reply, type Service } from './server/call.ts';
 export type { TlsFiles } from './server/listen.ts';
 export type { AnsweredRequest } from './server/listener.ts';
-export { isLoopback, serve, type RunningServer, type ServeOptions, type ServerLimits } from './server/serve.ts';
+export {
+  isLoopback,
+  serve,
+  serveSocket,
+  type RunningServer,
+  type ServeOptions,
+  type ServerLimits,
+  type ServeSocketOptions,
+} from './server/serve.ts';
 export { WireError, type WireErrorCode } from './wire-error.ts';

@@ -13,9 +13,8 @@ export interface TlsFiles {
 
 /** Where to listen, and how long for what. */
 export interface ListenOptions {
-  readonly host: string;
-  /** 0 picks a free one */
-  readonly port: number;
+  /** an address, where port 0 picks a free one; or the path of a Unix socket */
+  readonly place: { readonly host: string; readonly port: number } | { readonly socket: string };
   readonly tls?: TlsFiles | undefined;
   readonly idleMs: number;
   readonly headersMs: number;
@@ -36,14 +35,15 @@ export async function listen(listener: Listener, options: ListenOptions): Promis
   server.timeout = options.idleMs;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', reject);
-  server.listen(options.port, options.host, resolve);
+  const { place } = options;
+  if ('socket' in place) server.listen(place.socket, resolve);
+  else server.listen(place.port, place.host, resolve);
   try {
     await promise;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new WireError('listen-failed', `cannot listen on ${options.host}:${options.port}: ${reason}`, {
-      cause,
-    });
+    const where = 'socket' in place ? place.socket : `${place.host}:${place.port}`;
+    throw new WireError('listen-failed', `cannot listen on ${where}: ${reason}`, { cause });
   }
   return server;
 }

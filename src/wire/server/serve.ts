@@ -16,15 +16,25 @@ export interface ServerLimits {
   readonly closeMs: number;
 }
 
-/** What is served where. */
-export interface ServeOptions {
+/** What is served, and how. */
+interface ServeCommon {
   readonly service: Service;
+  readonly log?: ((request: AnsweredRequest) => void) | undefined;
+  readonly limits?: Partial<ServerLimits> | undefined;
+}
+
+/** What is served where. */
+export interface ServeOptions extends ServeCommon {
   readonly host: string;
   /** 0 picks a free one */
   readonly port: number;
   readonly tls?: TlsFiles | undefined;
-  readonly log?: ((request: AnsweredRequest) => void) | undefined;
-  readonly limits?: Partial<ServerLimits> | undefined;
+}
+
+/** What is served to programs of this machine that may open a file. */
+export interface ServeSocketOptions extends ServeCommon {
+  /** path of a Unix socket; what is there is replaced, so that its directory must be this process's own */
+  readonly socket: string;
 }
 
 /** A server that serves. */
@@ -53,4 +63,15 @@ export async function serve(options: ServeOptions): Promise<RunningServer> {
   // Loaded only now: clients share this room and need no server.
   const { startServer } = await import('./start-server.ts');
   return await startServer(options);
+}
+
+/**
+ * Serves HTTP on a Unix socket that only its owner may open (0600).
+ *
+ * @throws WireError `listen-failed`
+ * @example const server = await serveSocket({ service, socket: '/var/lib/bulla/admin.sock' });
+ */
+export async function serveSocket(options: ServeSocketOptions): Promise<Pick<RunningServer, 'close'>> {
+  const { startSocketServer } = await import('./start-server.ts');
+  return await startSocketServer(options);
 }

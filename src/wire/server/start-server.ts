@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+import { chmod, rm } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { WireError } from '../wire-error.ts';
 import { listen } from './listen.ts';
 import { Listener } from './listener.ts';
-import type { RunningServer, ServeOptions, ServerLimits } from './serve.ts';
+import type { RunningServer, ServeOptions, ServerLimits, ServeSocketOptions } from './serve.ts';
 
 const LIMITS: ServerLimits = {
   connections: 2048,
@@ -14,14 +15,26 @@ const LIMITS: ServerLimits = {
 
 /** As `serve`, whose other half this is. */
 export async function startServer(options: ServeOptions): Promise<RunningServer> {
+  const { listener, limits } = makeListener(options);
+  const { host, port, tls } = options;
+  const server = await listen(listener, { place: { host, port }, tls, ...limits });
+  return { address: { host, port: portOf(server) }, close: () => stop(server, listener, limits.closeMs) };
+}
+
+/** As `serveSocket`, whose other half this is. */
+export async function startSocketServer(options: ServeSocketOptions): Promise<Pick<RunningServer, 'close'>> {
+  const { listener, limits } = makeListener(options);
+  const { socket } = options;
+  await rm(socket, { force: true });
+  const server = await listen(listener, { place: { socket }, ...limits });
+  await chmod(socket, 0o600);
+  return { close: () => stop(server, listener, limits.closeMs) };
+}
+
+function makeListener(options: ServeOptions | ServeSocketOptions): { listener: Listener; limits: ServerLimits } {
   const limits = { ...LIMITS, ...options.limits };
   const traffic = { idleMs: limits.idleMs, graceMs: 30_000, bytesPerSecond: 1024, drainBytes: 16 * 1024 * 1024 };
-  const listener = new Listener(options.service, traffic, options.log ?? (() => {}));
-  const server = await listen(listener, { ...options, ...limits });
-  return {
-    address: { host: options.host, port: portOf(server) },
-    close: () => stop(server, listener, limits.closeMs),
-  };
+  return { listener: new Listener(options.service, traffic, options.log ?? (() => {})), limits };
 }
 
 function portOf(server: Server): number {
