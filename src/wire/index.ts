@@ -33,7 +33,7 @@ export {
   type TransportResponse,
 } from './http/transport.ts';
 export { canonicalJson, goJson, isJsonObject, parseJson, type Json, type JsonLimits } from './json.ts';
-export { header, json, type Answer, type Call, type Reply, type Service } from './server/call.ts';
+export { header, json, readCall, type Answer, type Call, type Reply, type Service } from './server/call.ts';
 export type { TlsFiles } from './server/listen.ts';
 export type { AnsweredRequest } from './server/listener.ts';
 export {

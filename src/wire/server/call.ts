@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { readBody } from '../http/body.ts';
 
 /** A request, without its socket. */
 export interface Call {
@@ -38,4 +39,16 @@ export function header(call: Call, name: string): string | undefined {
 /** An answer in JSON. */
 export function json(value: unknown, headers: Readonly<Record<string, string>> = {}, status = 200): Reply {
   return { status, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(value) };
+}
+
+/**
+ * The whole body of a request.
+ *
+ * @param maxBytes of which one more is too many; what announces more is not read at all
+ * @throws WireError `too-large`; `body-ended` and `body-slow` from the listener
+ */
+export async function readCall(call: Call, maxBytes: number): Promise<Uint8Array> {
+  const length = header(call, 'content-length');
+  const headers: Record<string, string> = length === undefined ? {} : { 'content-length': length };
+  return await readBody({ headers, body: call.body, discard: async () => {} }, maxBytes, 'the body');
 }

@@ -6,7 +6,7 @@ import { request, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { json, type Service } from './call.ts';
+import { json, readCall, type Call, type Service } from './call.ts';
 import { isLoopback, serveSocket } from './serve.ts';
 
 const service: Service = {
@@ -45,4 +45,25 @@ test('only addresses of this machine are loopback; every address is not', () => 
     assert.equal(isLoopback(host), true, host);
   for (const host of ['0.0.0.0', '::', '::0', '192.0.2.1', '10.0.0.1', 'registry.example.com', '', '127.0.0.1.example'])
     assert.equal(isLoopback(host), false, host);
+});
+
+describe('the body of a request', () => {
+  const call = (length: string | undefined, chunks: readonly string[]): Call => ({
+    method: 'POST',
+    target: '/',
+    headers: length === undefined ? {} : { 'content-length': length },
+    body: (async function* () {
+      for (const chunk of chunks) yield Buffer.from(chunk);
+    })(),
+  });
+
+  test('is read whole, up to the cap', async () => {
+    assert.equal(Buffer.from(await readCall(call('4', ['ab', 'cd']), 4)).toString(), 'abcd');
+    assert.equal(Buffer.from(await readCall(call(undefined, ['ab', 'cd']), 4)).toString(), 'abcd');
+  });
+
+  test('is refused beyond the cap, announced or not', async () => {
+    await assert.rejects(readCall(call('5', []), 4), { code: 'too-large' });
+    await assert.rejects(readCall(call(undefined, ['ab', 'cde']), 4), { code: 'too-large' });
+  });
 });
