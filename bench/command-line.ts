@@ -2,6 +2,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { mintStackToken } from '../src/up/index.ts';
 import type { Ground } from './ground.ts';
 import { EXTRA_RUNS, pairedRuns, type Contestant, type Timing } from './paired-runs.ts';
 import type { Table } from './report.ts';
@@ -86,6 +87,42 @@ export async function signBench(ground: Ground, rounds: number): Promise<readonl
     ],
     rounds,
   );
+}
+
+/** Sealing one image by digest by an identity, each run with a token of its own: certificate, log entry and timestamp of a `bulla up` on loopback. */
+export async function signKeylessBench(ground: Ground, rounds: number): Promise<readonly Table[]> {
+  const stack = await ground.stack('stack');
+  const runs = rounds + EXTRA_RUNS;
+  const services = ['--signing-config', stack.signingConfig, '--trusted-root', stack.trustedRoot];
+  const sealing = async (of: string): Promise<(round: number) => readonly string[]> => {
+    const images = packedImages(ground, `${new URL(stack.registry).host}/${of}`, runs);
+    const tokens = await Promise.all(images.map(() => newToken(stack.data)));
+    return (round) => ['sign', '--yes', ...services, '--identity-token', tokens[round] ?? of, images[round] ?? of];
+  };
+  const [theirs, throughNpm, byBinary] = [await sealing('cosign'), await sealing('npm'), await sealing('binary')];
+  return againstCosign(
+    ground,
+    'Sign by an identity, with a stack on the same machine',
+    'cosign sign',
+    theirs,
+    [
+      contestant(
+        ground,
+        'bulla sign, npm package',
+        ground.node,
+        (round) => [ground.script, ...throughNpm(round)],
+        'at most 0.5',
+      ),
+      contestant(ground, 'bulla sign, binary', ground.binary, byBinary, 'at most 0.5'),
+    ],
+    rounds,
+  );
+}
+
+async function newToken(data: string): Promise<string> {
+  const subject = 'https://ci.example/team/app/release.yml@refs/heads/main';
+  const lifetimeMs = 24 * 60 * 60 * 1000;
+  return await mintStackToken({ data, subject, audience: 'sigstore', claims: {}, lifetimeMs, now: new Date() });
 }
 
 /** An image in a registry of its own, sealed once in the bundle format. @returns its reference by digest */

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bundleCommandLine } from '../build/bundle.ts';
+import type { StackEndpoints } from '../src/up/index.ts';
 import { findClient } from '../test/interop/clients.ts';
 
 /** What the benches stand on: a fresh folder, the programs, and what was started for them. */
@@ -56,21 +57,21 @@ export class Ground {
 
   /** Starts `bulla registry serve` as npm installs it. @returns its `host:port` */
   async registry(name: string): Promise<string> {
-    const ready = join(this.folder, `${name}.json`);
-    const served = [
-      'registry',
-      'serve',
-      '--address',
-      '127.0.0.1:0',
-      '--data',
-      join(this.folder, name),
-      '--ready-file',
-      ready,
-    ];
-    this.start(this.node, [this.script, ...served]);
-    await until(() => existsSync(ready), 'bulla registry serve');
-    const { registry } = JSON.parse(readFileSync(ready, 'utf8')) as { registry: string };
+    const { registry } = await this.#serve<{ readonly registry: string }>(['registry', 'serve'], name);
     return new URL(registry).host;
+  }
+
+  /** Starts `bulla up` as npm installs it. @returns where everything is, and its data directory */
+  async stack(name: string): Promise<StackEndpoints & { readonly data: string }> {
+    return { ...(await this.#serve<StackEndpoints>(['up'], name)), data: join(this.folder, name) };
+  }
+
+  async #serve<Ready>(command: readonly string[], name: string): Promise<Ready> {
+    const ready = join(this.folder, `${name}.json`);
+    const where = ['--address', '127.0.0.1:0', '--data', join(this.folder, name), '--ready-file', ready];
+    this.start(this.node, [this.script, ...command, ...where]);
+    await until(() => existsSync(ready), `bulla ${command.join(' ')}`);
+    return JSON.parse(readFileSync(ready, 'utf8')) as Ready;
   }
 
   /** A folder to make an image of. @param seed what makes its content differ from others */

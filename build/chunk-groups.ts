@@ -19,6 +19,19 @@ const SMALLEST = 'src/cli/commands/version.ts';
 const VERIFY = 'src/cli/commands/verify.ts';
 const SIGN = 'src/cli/commands/sign.ts';
 
+/** What verifying an identity loads late, and signing by one too, which verifies what it has signed. */
+const IDENTITY = [
+  'src/cli/flags/expected-identity.ts',
+  'src/cli/flags/trusted-root.ts',
+  'src/trust/verify-by-identity.ts',
+];
+/** What signing by an identity loads late besides. */
+const SERVICES = [
+  'src/cli/flags/signing-with-services.ts',
+  'src/keyless/log/enter-rekor-v2.ts',
+  'src/trust/witness.ts',
+];
+
 /** What these load late and always: it may as well come with them. */
 export const EAGER: Readonly<Record<Runtime, ReadonlySet<string>>> = {
   node: new Set(['src/oci/remote/list-referrers.ts', 'src/wire/http/node-transport.ts']),
@@ -27,8 +40,9 @@ export const EAGER: Readonly<Record<Runtime, ReadonlySet<string>>> = {
 
 /**
  * What to keep together. Left to itself, esbuild makes a chunk for each set of entry points that share something, and a command would
- * load dozens of small files, 0.2 ms each. So there are three groups: what every run needs, what `verify` shares with others, and what `sign`
- * shares with others besides. What only other commands share stays apart, so that no server comes along.
+ * load dozens of small files, 0.2 ms each. So there are five groups: what every run needs, what `verify` shares with others, what `sign`
+ * shares with others besides, and what the two share with others where there is no key but an identity. What only other commands share
+ * stays apart, so that no server comes along.
  *
  * @param draft the account of a build without groups
  */
@@ -45,13 +59,22 @@ export function chunkGroups(draft: Metafile): readonly ChunkGroup[] {
   const program = [...new Set([...neededBy([MAIN], 1), ...neededBy([SMALLEST], 2)])];
   const entriesWith = (files: readonly string[]): ReadonlySet<string> =>
     new Set([...needs].flatMap(([entry, sources]) => (files.some((file) => sources.has(file)) ? [entry] : [])));
-  const verify = neededBy([VERIFY], 2).filter((source) => !program.includes(source));
-  const sign = neededBy([SIGN], 2).filter((source) => ![...program, ...verify].includes(source));
+  const verify = without(neededBy([VERIFY], 2), program);
+  const sign = without(neededBy([SIGN], 2), program, verify);
+  const identity = without(neededBy(IDENTITY, 2), program, verify, sign);
+  const services = without(neededBy(SERVICES, 2), program, verify, sign, identity);
   return [
     { name: 'program', files: program, entries: new Set(needs.keys()) },
     { name: 'verify', files: verify, entries: entriesWith([...verify, ...sign]) },
     { name: 'sign', files: sign, entries: entriesWith(sign) },
+    { name: 'identity', files: identity, entries: entriesWith(identity) },
+    { name: 'services', files: services, entries: entriesWith(services) },
   ];
+}
+
+function without(files: readonly string[], ...groups: readonly (readonly string[])[]): readonly string[] {
+  const elsewhere = new Set(groups.flat());
+  return files.filter((file) => !elsewhere.has(file));
 }
 
 /** The sources that are loaded with a file of the bundle: its own and those of what it imports. */

@@ -95,3 +95,10 @@ test('lines keep their numbers, and what only looks like an import is left alone
   assert.equal(lines.length, source.split('\n').length);
   assert.equal(lines[4], "const text = \"import x from 'node:fs'\"; // import 'node:fs'");
 });
+
+test('a package in CommonJS gets built-in modules without require, and its own files as before', () => {
+  assert.equal(
+    rewrite('const fs = require("fs"); const o = require("./other"); const p = require(\'node:path\');'),
+    'const fs = process.getBuiltinModule("fs"); const o = require("./other"); const p = process.getBuiltinModule("node:path");',
+  );
+});

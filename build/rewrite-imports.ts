@@ -9,6 +9,7 @@ import { parseSync, type DynamicImport, type StaticImport, type StaticImportEntr
  *
  * - On node, built-in modules come from `process.getBuiltinModule`: the first `import` of one in an ES module makes node load the machinery
  *   that turns built-in modules into ES modules, 2.5 ms, a tenth of the whole start. On Bun it is the call that costs as much.
+ * - So do those that a package in CommonJS requires: an ES module has no `require`.
  * - What is taken from a room's door comes from the file behind it: a bundler that splits by file would otherwise hold that whoever takes
  *   one name from a room needs all of it.
  * - `const { name } = await import(…)` of a door becomes a static import. Without a bundle it keeps a whole room from being loaded;
@@ -31,7 +32,16 @@ export function rewriteImports(path: string, source: string, options: RewriteOpt
     (whole, { start, end, instead }) => whole.slice(0, start) + instead + whole.slice(end),
     source,
   );
-  return late.map((edit) => edit?.ahead ?? '').join('') + text;
+  const requiring = runtime === 'node' && staticImports.length === 0 ? withoutRequire(text) : text;
+  return late.map((edit) => edit?.ahead ?? '').join('') + requiring;
+}
+
+// A package in CommonJS asks for built-in modules by `require`, which there is not in the ES module that it becomes a part of. What only
+// looks so, in a text, is the same module by another name.
+function withoutRequire(source: string): string {
+  return source.replace(/\brequire\((["'])([\w:/]+)\1\)/g, (call, _quote, specifier: string) =>
+    isBuiltin(specifier) ? builtin(specifier) : call,
+  );
 }
 
 /** What runs the bundle. */

@@ -17,6 +17,13 @@ export type CliErrorCode =
   | 'variable-missing'
   | 'input-too-large'
   | 'key-reference-unsupported'
+  | 'identities-malformed'
+  // what was asked for
+  | 'attestation-missing'
+  // sealing
+  | 'seal-unverifiable'
+  // a service that answers something else than was asked
+  | 'answer-unusable'
   // asking a person
   | 'no-terminal'
   | 'declined'

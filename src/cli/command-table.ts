@@ -34,6 +34,58 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'Verify who sealed images',
     load: () => import('./commands/verify.ts'),
   },
+  attest: {
+    summary: 'Attest something of images: an SBOM, provenance, a scan',
+    load: () => import('./commands/attest.ts'),
+  },
+  'verify-attestation': {
+    summary: 'Verify what was attested of images, and by whom',
+    load: () => import('./commands/verify-attestation.ts'),
+  },
+  'sign-blob': {
+    summary: 'Seal files',
+    load: () => import('./commands/sign-blob.ts'),
+  },
+  'verify-blob': {
+    summary: 'Verify who sealed a file',
+    load: () => import('./commands/verify-blob.ts'),
+  },
+  provenance: {
+    summary: 'Say how images were built: SLSA provenance from the variables of a pipeline',
+    load: () => import('./commands/provenance.ts'),
+  },
+  'attest-blob': {
+    summary: 'Attest something of a file',
+    load: () => import('./commands/attest-blob.ts'),
+  },
+  'verify-blob-attestation': {
+    summary: 'Verify what was attested of a file, and by whom',
+    load: () => import('./commands/verify-blob-attestation.ts'),
+  },
+  'download attestation': {
+    summary: 'Print the attestations of an image, unverified',
+    load: () => import('./commands/download-attestation.ts'),
+  },
+  'bundle inspect': {
+    summary: 'Show what is in a bundle',
+    load: () => import('./commands/bundle-inspect.ts'),
+  },
+  initialize: {
+    summary: 'Begin to trust a stack: fetch whom to believe and with which services to sign',
+    load: () => import('./commands/initialize.ts'),
+  },
+  login: {
+    summary: 'Log in at an issuer, so that sign need not ask each time',
+    load: () => import('./commands/login.ts'),
+  },
+  'trusted-root create': {
+    summary: 'Make a trusted root: whom one believes',
+    load: () => import('./commands/trusted-root-create.ts'),
+  },
+  'signing-config create': {
+    summary: 'Make a signing config: with which services one signs',
+    load: () => import('./commands/signing-config-create.ts'),
+  },
   tree: {
     summary: 'Show what is attached to an image',
     load: () => import('./commands/tree.ts'),
@@ -46,9 +98,69 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'Make an image from a folder, without a container engine',
     load: () => import('./commands/image-pack.ts'),
   },
+  sbom: {
+    summary: 'List what is inside an image: SPDX, CycloneDX or a table',
+    load: () => import('./commands/sbom.ts'),
+  },
+  'sbom diff': {
+    summary: 'Show which packages two images or SBOMs differ in',
+    load: () => import('./commands/sbom-diff.ts'),
+  },
+  'policy check': {
+    summary: 'Check files of policies, and say what they are about',
+    load: () => import('./commands/policy-check.ts'),
+  },
+  'policy explain': {
+    summary: 'Decide on an image by policies, and say why',
+    load: () => import('./commands/policy-explain.ts'),
+  },
+  'policy test': {
+    summary: 'Run the tests that lie beside policies, offline',
+    load: () => import('./commands/policy-test.ts'),
+  },
+  up: {
+    summary: 'Run the signing stack: certificates, logs, timestamps, trust root, issuer, registry',
+    load: () => import('./commands/up.ts'),
+  },
+  token: {
+    summary: "Print an identity token of a stack's own issuer",
+    load: () => import('./commands/token.ts'),
+  },
+  'keys rotate': {
+    summary: 'Give a running stack a new key, and tell its clients',
+    load: () => import('./commands/keys-rotate.ts'),
+  },
+  backup: {
+    summary: 'Copy a running stack into a new folder',
+    load: () => import('./commands/backup.ts'),
+  },
+  restore: {
+    summary: 'Make a data directory out of a backup, without ever forking the log',
+    load: () => import('./commands/restore.ts'),
+  },
+  'log fsck': {
+    summary: 'Check every log of a stack, entry by entry',
+    load: () => import('./commands/log-fsck.ts'),
+  },
+  'log entries': {
+    summary: 'Search a log of a stack',
+    load: () => import('./commands/log-entries.ts'),
+  },
+  'log monitor': {
+    summary: 'Tell when an identity of yours signs something unexpected',
+    load: () => import('./commands/log-monitor.ts'),
+  },
+  doctor: {
+    summary: 'Sign and verify through every service of a stack, and say what is wrong',
+    load: () => import('./commands/doctor.ts'),
+  },
   'registry serve': {
     summary: 'Serve an OCI registry with write-once tags',
     load: () => import('./commands/registry-serve.ts'),
+  },
+  env: {
+    summary: 'List the environment variables that are read',
+    load: () => import('./commands/env.ts'),
   },
   completion: {
     summary: 'Print the completion script of a shell',
@@ -62,6 +174,13 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
 
 /** What groups of nested commands are about. */
 export const GROUPS: Readonly<Record<string, string>> = {
+  bundle: 'Look into bundles',
+  download: 'Print what lies beside images',
   image: 'Make images',
+  keys: 'Change the keys of a stack',
+  log: 'Look into a transparency log',
+  policy: 'Say who must have sealed what',
   registry: 'Run a registry',
+  'signing-config': 'Say with which services one signs',
+  'trusted-root': 'Say whom one believes',
 };

@@ -33,13 +33,15 @@ const UNDECIDED: ReadonlySet<string> = new Set([
   'throttled',
   'server-error',
   'evidence-capped',
+  'service-unavailable',
+  'token-unavailable',
+  'trust-unavailable',
 ]);
 
 /** The exit code of an error that ended a command. */
 export function exitCodeOf(error: unknown): number {
   if (!(error instanceof CodedError)) return EXIT.failure;
   if (UNDECIDED.has(error.code)) return EXIT.undecided;
-  if (error.code === 'image-missing') return EXIT.missing;
   if (error.code === 'image-missing') return EXIT.missing;
   if (error.code === 'interrupted') return EXIT.interrupted;
   if (error.code === 'terminated') return EXIT.terminated;

@@ -3,10 +3,12 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { FULCIO_CLAIMS } from '../trust/index.ts';
 import { COMMANDS } from './command-table.ts';
 import { EXIT } from './exit-code.ts';
 import { GLOBAL_FLAGS } from './flags/global.ts';
 import { REGISTRY_FLAGS } from './flags/registry.ts';
+import { SIGNING_FLAGS } from './flags/signing.ts';
 
 const manual = readFileSync(join(import.meta.dirname, '../../docs/cli.md'), 'utf8');
 
@@ -31,9 +33,12 @@ describe('docs/cli.md', () => {
       const { command } = await load();
       const text = section(`bulla ${name}`);
       assert.ok(text.includes(`\n    bulla ${name} ${command.usage}\n`), `usage: bulla ${name} ${command.usage}`);
-      const visible = Object.entries(command.flags).filter(
-        ([flag, spec]) => spec.hidden !== true && !Object.hasOwn(REGISTRY_FLAGS, flag),
-      );
+      // the flags of a group stand in a section of their own, to which the command's refers
+      const seals = Object.hasOwn(command.flags, 'fulcio-url');
+      assert.equal(text.includes('(#sealing-with-services)'), seals);
+      const grouped = (flag: string): boolean =>
+        Object.hasOwn(REGISTRY_FLAGS, flag) || (seals && Object.hasOwn(SIGNING_FLAGS, flag));
+      const visible = Object.entries(command.flags).filter(([flag, spec]) => spec.hidden !== true && !grouped(flag));
       assert.deepEqual([...named(text)].toSorted(), visible.map(([flag]) => flag).toSorted());
       const reaches = Object.hasOwn(command.flags, 'registry-token');
       assert.equal(text.includes('(#reaching-a-registry)'), reaches);
@@ -48,6 +53,16 @@ describe('docs/cli.md', () => {
   it('tells how a registry is reached', () => {
     const visible = Object.entries(REGISTRY_FLAGS).filter(([, spec]) => !('hidden' in spec));
     assert.deepEqual([...named(section('Reaching a registry'))].toSorted(), visible.map(([flag]) => flag).toSorted());
+  });
+
+  it('tells how services are used to seal', () => {
+    const visible = Object.entries(SIGNING_FLAGS).filter(([, spec]) => !('hidden' in spec));
+    assert.deepEqual([...named(section('Sealing with services'))].toSorted(), visible.map(([flag]) => flag).toSorted());
+  });
+
+  it('names every claim that can be asked for', () => {
+    const text = section('bulla verify');
+    for (const claim of FULCIO_CLAIMS.keys()) if (claim !== 'issuer') assert.ok(text.includes(`\`${claim}\``), claim);
   });
 
   it('tells of every exit code', () => {

@@ -16,8 +16,14 @@ export interface AttachedLegacy {
   readonly existed: boolean;
 }
 
+/** How it is attached. */
+export interface AttachLegacyOptions extends Omit<SignatureManifestOptions, 'without'> {
+  /** which older layers it takes the place of, by their positions; none unless told */
+  readonly replaces?: (layers: readonly Descriptor[]) => Promise<ReadonlySet<number>>;
+}
+
 /**
- * Appends a signature to the `.sig` manifest of an image. What others append meanwhile is kept: the tag is written only if it still
+ * Appends a signature to the `.sig` manifest of an image, or an attestation to its `.att` manifest. What others append meanwhile is kept: the tag is written only if it still
  * names what was read, and read again otherwise.
  *
  * @throws RegistryError as the repository does; ImageError `seal-conflict` when others win every time, `seal-not-readable`
@@ -27,7 +33,7 @@ export async function attachLegacy(
   tag: string,
   layer: LegacyLayer,
   key: PublicKey,
-  options: SignatureManifestOptions = {},
+  options: AttachLegacyOptions = {},
 ): Promise<AttachedLegacy> {
   await repository.putBlob(bytesBlob(layer.payload));
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -41,7 +47,7 @@ export async function attachLegacy(
   }
   throw new ImageError(
     'seal-conflict',
-    `${repository.name}:${tag} changed under every one of ${ATTEMPTS} attempts to add a signature; try again`,
+    `${repository.name}:${tag} changed under every one of ${ATTEMPTS} attempts to add to it; try again`,
   );
 }
 
@@ -50,9 +56,11 @@ async function append(
   tag: string,
   existing: StoredManifest | undefined,
   layer: LegacyLayer,
-  options: SignatureManifestOptions,
+  { replaces, ...options }: AttachLegacyOptions,
 ): Promise<Descriptor | undefined> {
-  const manifest = inPlace(repository, tag, () => appendSignature(existing?.bytes, layer, options));
+  const older = existing === undefined ? [] : inPlace(repository, tag, () => layersOf(existing));
+  const without = replaces === undefined ? {} : { without: await replaces(older) };
+  const manifest = inPlace(repository, tag, () => appendSignature(existing?.bytes, layer, { ...options, ...without }));
   await repository.putBlob(bytesBlob(manifest.config));
   try {
     const expect = existing?.descriptor.digest ?? 'absent';
@@ -79,6 +87,7 @@ async function signedBefore(
   for (const found of inPlace(repository, tag, () => layersOf(existing))) {
     const encoded = signatureIn(found, layer);
     if (encoded === undefined) continue;
+    if (encoded === layer.signature) return true;
     try {
       const signature = decodeBase64(encoded, LegacyAnnotation.signature);
       if ((await verifySignature(key, layer.payload, signature)) !== undefined) return true;
@@ -96,7 +105,11 @@ function inPlace<T>(repository: Repository, tag: string, read: () => T): T {
   } catch (cause) {
     if (!(cause instanceof ImageError || cause instanceof RegistryError)) throw cause;
     const code = cause instanceof ImageError ? cause.code : 'signature-manifest-malformed';
-    throw new ImageError(code, `no signature can be added to ${repository.name}:${tag}: ${cause.message}`, { cause });
+    throw new ImageError(
+      code,
+      `no ${tag.endsWith('.att') ? 'attestation' : 'signature'} can be added to ${repository.name}:${tag}: ${cause.message}`,
+      { cause },
+    );
   }
 }
 

@@ -5,8 +5,11 @@ import { CodedError } from '../wire/index.ts';
 export type ImageErrorCode =
   | 'image-missing'
   | 'evidence-capped'
+  | 'evidence-uncarried'
   | 'seal-not-readable'
   | 'seal-conflict'
+  | 'seal-too-large'
+  | 'statement-subject'
   | 'signature-manifest-malformed'
   | 'signature-manifest-full'
   | 'unexpected';

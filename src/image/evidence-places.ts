@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFallbackReferrers, type Digest, type Repository } from '../oci/index.ts';
+import { SIGN_PREDICATE_TYPE } from '../trust/index.ts';
 import { attachedTag } from './attached-tag.ts';
 import { referrerLeads } from './referrer-seals.ts';
 import type { EvidenceLimits, LeadListing } from './finding.ts';
-import { legacyLeads } from './legacy-signatures.ts';
+import { legacyLeads, readLegacyLayer, type LegacyManifest } from './legacy-signatures.ts';
 import type { PlaceName } from './place.ts';
 import type { SealFormat } from './verdict.ts';
 
@@ -13,8 +14,15 @@ export interface EvidencePlace {
   list(): Promise<LeadListing>;
 }
 
-/** Where to look. */
+/** What is looked for. */
+export type EvidenceKind =
+  | { readonly kind: 'signature' }
+  /** with the predicate type that is likeliest to be wanted: it decides the order only */
+  | { readonly kind: 'attestation'; readonly predicateType?: string };
+
+/** Where to look, and for what. */
 export interface EvidenceScope {
+  readonly sought: EvidenceKind;
   readonly repository: Repository;
   readonly digest: Digest;
   readonly limits: EvidenceLimits;
@@ -26,10 +34,11 @@ export interface EvidenceScope {
 
 /**
  * All the places of an image's seals, in the order in which they are asked: referrers (over the API, else the fallback tag), the
- * `.sig` tag, and the fallback tag behind an API: a registry that learnt the API may still hold entries written before.
+ * `.sig` or `.att` tag, and the fallback tag behind an API: a registry that learnt the API may still hold entries written before.
  */
 export async function* evidencePlaces(scope: EvidenceScope): AsyncGenerator<EvidencePlace> {
-  const { repository, digest, limits } = scope;
+  const { repository, digest, limits, sought } = scope;
+  const first = sought.kind === 'signature' ? SIGN_PREDICATE_TYPE : sought.predicateType;
   const wants = (format: SealFormat): boolean => scope.formats?.includes(format) ?? true;
   let overApi = false;
   let listed: ReadonlySet<Digest> = new Set();
@@ -40,14 +49,14 @@ export async function* evidencePlaces(scope: EvidenceScope): AsyncGenerator<Evid
         const listing = await repository.referrers(digest);
         overApi = listing.place === 'referrers-api';
         listed = new Set(listing.descriptors.map((descriptor) => descriptor.digest));
-        return { ...referrerLeads(repository, digest, listing, limits), name: listing.place };
+        return { ...referrerLeads(repository, digest, listing, limits, first), name: listing.place };
       },
     };
   }
   if (wants('legacy')) {
     yield {
-      name: 'signature-tag',
-      list: () => legacyLeads(repository, attachedTag(digest, 'signature', scope.tagPrefix), limits),
+      name: sought.kind === 'signature' ? 'signature-tag' : 'attestation-tag',
+      list: async () => legacyLeads(repository, await legacyManifest(scope), limits),
     };
   }
   if (overApi) {
@@ -57,8 +66,15 @@ export async function* evidencePlaces(scope: EvidenceScope): AsyncGenerator<Evid
         const listing = await readFallbackReferrers(repository, digest);
         // what the API listed too was read already
         const descriptors = listing.descriptors.filter((descriptor) => !listed.has(descriptor.digest));
-        return referrerLeads(repository, digest, { ...listing, descriptors }, limits);
+        return referrerLeads(repository, digest, { ...listing, descriptors }, limits, first);
       },
     };
   }
+}
+
+async function legacyManifest({ sought, digest, tagPrefix }: EvidenceScope): Promise<LegacyManifest> {
+  const tag = attachedTag(digest, sought.kind, tagPrefix);
+  if (sought.kind === 'signature') return { tag, name: 'signature-tag', read: readLegacyLayer };
+  const { legacyAttestationReader } = await import('./legacy-attestations.ts');
+  return { tag, name: 'attestation-tag', read: legacyAttestationReader(digest) };
 }

@@ -26,6 +26,8 @@ export type Finding =
 
 /** Something that was listed and not read yet. */
 export interface Lead {
+  /** what it leads to, the same whenever it is listed */
+  readonly key: string;
   load(): Promise<readonly Finding[]>;
 }
 

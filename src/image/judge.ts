@@ -16,7 +16,7 @@ import {
 } from '../trust/index.ts';
 import { WireError, type Json } from '../wire/index.ts';
 import type { Candidate } from './finding.ts';
-import type { LogCheck, Rejection, RejectionCode, Seal } from './verdict.ts';
+import type { LogCheck, Rejection, RejectionCode, Seal, Weakening } from './verdict.ts';
 
 /** The type that cosign writes into a simple-signing payload. */
 export const CONTAINER_IMAGE_SIGNATURE = 'cosign container image signature';
@@ -45,8 +45,8 @@ export interface Expectation {
 }
 
 /** What judging a candidate gave. */
-export type Judgement =
-  | { readonly kind: 'accepted'; readonly seal: Seal }
+export type Judgement<S extends Seal = Seal> =
+  | { readonly kind: 'accepted'; readonly seal: S }
   | { readonly kind: 'rejected'; readonly rejection: Rejection };
 
 /** Judges one signature: is it one, by whom I expect, about this digest, saying what I expect? */
@@ -55,7 +55,26 @@ export async function judge(candidate: Candidate, digest: Digest, expectation: E
   if (otherType !== undefined) {
     return reject(candidate, 'predicate-type-mismatch', `an attestation of type ${otherType}`, SIGN_PREDICATE_TYPE);
   }
-  const { signers } = expectation;
+  const checked = await checkSigner(candidate, expectation.signers);
+  if (checked.kind === 'rejected') return checked;
+  const { check, bundle } = checked;
+  return candidate.format === 'legacy'
+    ? judgeLegacy({ ...candidate, bundle }, check, digest, expectation)
+    : judgeBundle(candidate, check, expectation);
+}
+
+/** A candidate that is by whom one expects, with all that lies beside it. */
+export interface CheckedCandidate {
+  readonly kind: 'checked';
+  readonly check: AcceptedSeal;
+  readonly bundle: Bundle;
+}
+
+/** Is it by whom I expect, and about what it should be about? What it says is for others to judge. */
+export async function checkSigner(
+  candidate: Candidate,
+  signers: ExpectedSigners,
+): Promise<CheckedCandidate | Extract<Judgement, { kind: 'rejected' }>> {
   const bundle = await wholeBundle(candidate, signers);
   if ('code' in bundle) return { kind: 'rejected', rejection: bundle };
   const check = await verifyBundle(
@@ -66,9 +85,7 @@ export async function judge(candidate: Candidate, digest: Digest, expectation: E
       : { identities: signers.identities, ...signers.evidence },
   );
   if (check.kind === 'rejected') return { kind: 'rejected', rejection: { ...about(candidate), ...check.rejection } };
-  return candidate.format === 'legacy'
-    ? judgeLegacy({ ...candidate, bundle }, check, digest, expectation)
-    : judgeBundle(candidate, check, expectation);
+  return { kind: 'checked', check, bundle };
 }
 
 // Whoever expects a key and no log tries it on the signature, whatever was laid beside it: annotations can be written by anyone.
@@ -98,9 +115,10 @@ function otherPredicateType(candidate: Candidate): string | undefined {
   }
 }
 
-type Accepted = Extract<SealCheck, { kind: 'accepted' }>;
+/** What was verified of an accepted seal. */
+export type AcceptedSeal = Extract<SealCheck, { kind: 'accepted' }>;
 
-function judgeBundle(candidate: Candidate, check: Accepted, expectation: Expectation): Judgement {
+function judgeBundle(candidate: Candidate, check: AcceptedSeal, expectation: Expectation): Judgement {
   if (check.content.kind !== 'statement') {
     return reject(
       candidate,
@@ -119,7 +137,7 @@ function annotationsOf(statement: Statement, candidate: Candidate): Readonly<Rec
   return statement.subjects.find((subject) => subject.digest[artifact.algorithm] === artifact.hex)?.annotations ?? {};
 }
 
-function judgeLegacy(candidate: Candidate, check: Accepted, digest: Digest, expectation: Expectation): Judgement {
+function judgeLegacy(candidate: Candidate, check: AcceptedSeal, digest: Digest, expectation: Expectation): Judgement {
   const payload = candidate.artifact.kind === 'bytes' ? candidate.artifact.bytes : new Uint8Array();
   let claims: SimpleSigning;
   try {
@@ -140,7 +158,7 @@ function judgeLegacy(candidate: Candidate, check: Accepted, digest: Digest, expe
 
 function finish(
   candidate: Candidate,
-  check: Accepted,
+  check: AcceptedSeal,
   expectation: Expectation,
   said: Pick<Seal, 'annotations' | 'dockerReference' | 'payload'>,
 ): Judgement {
@@ -156,20 +174,38 @@ function finish(
       }
     }
   }
-  const { format, place } = candidate;
+  return { kind: 'accepted', seal: { ...sealOf(candidate, check, expectation.signers), ...said } };
+}
+
+/** An accepted candidate, without what only its kind says. */
+export function sealOf(
+  { format, place, bundle }: Candidate,
+  { signer, scheme, evidence }: AcceptedSeal,
+  signers: ExpectedSigners,
+): Omit<Seal, 'annotations'> {
   return {
-    kind: 'accepted',
-    seal: {
-      format,
-      place,
-      signer: check.signer,
-      scheme: check.scheme,
-      log: logCheckOf(expectation.signers),
-      ...(check.evidence === undefined ? {} : { evidence: check.evidence }),
-      bundle: candidate.bundle,
-      ...said,
-    },
+    format,
+    place,
+    signer,
+    scheme,
+    log: logCheckOf(signers),
+    ...(evidence === undefined ? {} : { evidence }),
+    bundle,
   };
+}
+
+/** The checks that an expectation leaves out. */
+export function weakeningsOf({
+  checkClaims,
+  signers,
+}: Pick<Expectation, 'checkClaims' | 'signers'>): readonly Weakening[] {
+  return [
+    ...(checkClaims === false ? (['claims-not-checked'] as const) : []),
+    ...(signers.evidence?.ignoreLog === true ? (['log-ignored'] as const) : []),
+    ...(signers.kind === 'identities' && signers.evidence.ignoreScts === true
+      ? (['certificate-log-ignored'] as const)
+      : []),
+  ];
 }
 
 /** What becomes of the log where these signers are expected. */
@@ -182,6 +218,12 @@ function about(candidate: Candidate): Pick<Rejection, 'place' | 'format'> {
   return { place: candidate.place, format: candidate.format };
 }
 
-function reject(candidate: Candidate, code: RejectionCode, found: string, expected: string): Judgement {
+/** A candidate that does not count, and why. */
+export function reject(
+  candidate: Candidate,
+  code: RejectionCode,
+  found: string,
+  expected: string,
+): Extract<Judgement, { kind: 'rejected' }> {
   return { kind: 'rejected', rejection: { ...about(candidate), code, found, expected } };
 }

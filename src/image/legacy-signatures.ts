@@ -4,11 +4,11 @@ import type { Descriptor, Repository, StoredManifest } from '../oci/index.ts';
 import type { Bundle } from '../trust/index.ts';
 import { decodeBase64, WireError } from '../wire/index.ts';
 import type { LegacyEvidence } from './legacy-evidence.ts';
-import type { EvidenceLimits, Finding, Lead, LeadListing } from './finding.ts';
-import type { Place } from './place.ts';
+import type { EvidenceLimits, Finding, LeadListing } from './finding.ts';
+import type { Place, PlaceName } from './place.ts';
 import type { RejectionCode } from './verdict.ts';
 
-/** Annotations of a layer in a `.sig` manifest, as cosign 2 writes them. */
+/** Annotations of a layer in a `.sig` or `.att` manifest, as cosign 2 writes them. */
 export const LegacyAnnotation = {
   signature: 'dev.cosignproject.cosign/signature',
   certificate: 'dev.sigstore.cosign/certificate',
@@ -23,12 +23,23 @@ export const SIMPLE_SIGNING_MEDIA_TYPE = 'application/vnd.dev.cosign.simplesigni
 // Never written anywhere: it marks, inside the process, a bundle that was made from annotations.
 const LEGACY_BUNDLE = 'application/vnd.dev.cosign.simplesigning.v1+json';
 
+/** A manifest that cosign 2 keeps under a tag, and how its layers are read. */
+export interface LegacyManifest {
+  readonly tag: string;
+  readonly name: PlaceName;
+  readonly read: (repository: Repository, place: Place, layer: Descriptor, limits: EvidenceLimits) => Promise<Finding>;
+}
+
 /**
- * The layers of a `.sig` manifest as leads, each turned into a bundle over the bytes of its payload.
+ * The layers of a `.sig` or `.att` manifest as leads, each turned into a bundle.
  *
  * @see https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md
  */
-export async function legacyLeads(repository: Repository, tag: string, limits: EvidenceLimits): Promise<LeadListing> {
+export async function legacyLeads(
+  repository: Repository,
+  { tag, name, read: readOne }: LegacyManifest,
+  limits: EvidenceLimits,
+): Promise<LeadListing> {
   const stored = await repository.manifest(tag);
   if (stored === undefined) return { exists: false, leads: [], total: 0, truncated: false };
   let layers: readonly Descriptor[];
@@ -40,14 +51,31 @@ export async function legacyLeads(repository: Repository, tag: string, limits: E
     if (error.code === 'too-large') {
       throw new RegistryError('evidence-capped', `${repository.name}:${tag}: ${error.message}`, { cause: error });
     }
-    const place: Place = { name: 'signature-tag', repository: repository.name, manifest: stored.descriptor.digest };
+    const place: Place = { name, repository: repository.name, manifest: stored.descriptor.digest };
     const finding = rejected(place, 'manifest-malformed', error.message, 'an image manifest');
-    return { exists: true, leads: [{ load: async () => [finding] }], total: 1, truncated: false };
+    return {
+      exists: true,
+      leads: [{ key: `${name} ${stored.descriptor.digest}`, load: async () => [finding] }],
+      total: 1,
+      truncated: false,
+    };
   }
   const read = layers.slice(0, limits.maxCandidates);
   return {
     exists: true,
-    leads: read.map((layer, index) => layerLead(repository, stored, layer, index, limits)),
+    leads: read.map((layer, index) => {
+      const place = {
+        name,
+        repository: repository.name,
+        manifest: stored.descriptor.digest,
+        layer: layer.digest,
+        index,
+      };
+      return {
+        key: `${name} ${stored.descriptor.digest} ${index}`,
+        load: async () => [await readOne(repository, place, layer, limits)],
+      };
+    }),
     total: layers.length,
     truncated: read.length < layers.length,
   };
@@ -57,23 +85,6 @@ function layersOf(stored: StoredManifest): readonly Descriptor[] {
   const manifest = decodeManifest(stored.bytes, stored.descriptor.mediaType);
   if (manifest.kind === 'image') return manifest.layers;
   throw new RegistryError('manifest-malformed', 'it is an index, expected an image manifest');
-}
-
-function layerLead(
-  repository: Repository,
-  stored: StoredManifest,
-  layer: Descriptor,
-  index: number,
-  limits: EvidenceLimits,
-): Lead {
-  const place: Place = {
-    name: 'signature-tag',
-    repository: repository.name,
-    manifest: stored.descriptor.digest,
-    layer: layer.digest,
-    index,
-  };
-  return { load: async () => [await readLegacyLayer(repository, place, layer, limits)] };
 }
 
 /** One layer with a signature annotation, read: the payload is what was signed. */
@@ -114,21 +125,32 @@ function candidate(
   signature: Uint8Array,
   { annotations = {} }: Descriptor,
 ): Finding {
-  const bundle: Bundle = {
+  const bundle = legacyBundle(signature);
+  const beside = evidenceBeside(annotations);
+  return { kind: 'candidate', format: 'legacy', place, bundle, beside, artifact: { kind: 'bytes', bytes: payload } };
+}
+
+/** A legacy signature alone, as the bundle that it would be. */
+export function legacyBundle(signature: Uint8Array): Bundle {
+  return {
     mediaType: LEGACY_BUNDLE,
     material: { kind: 'public-key' },
     content: { kind: 'message', signature },
     logEntries: [],
     timestamps: [],
   };
+}
+
+/** What the annotations of a layer say of its signature. */
+export function evidenceBeside(annotations: Readonly<Record<string, string>>): LegacyEvidence {
   const named = (name: 'certificate' | 'bundle' | 'timestamp'): Partial<LegacyEvidence> => {
     const text = annotations[LegacyAnnotation[name]] ?? '';
     return text === '' ? {} : { [name]: text };
   };
-  const beside: LegacyEvidence = { ...named('certificate'), ...named('bundle'), ...named('timestamp') };
-  return { kind: 'candidate', format: 'legacy', place, bundle, beside, artifact: { kind: 'bytes', bytes: payload } };
+  return { ...named('certificate'), ...named('bundle'), ...named('timestamp') };
 }
 
-function rejected(place: Place, code: RejectionCode, found: string, expected: string): Finding {
+/** A legacy layer that is no evidence. */
+export function rejected(place: Place, code: RejectionCode, found: string, expected: string): Finding {
   return { kind: 'rejected', rejection: { place, format: 'legacy', code, found, expected } };
 }

@@ -2,7 +2,7 @@
 import type { Digest } from '../oci/index.ts';
 
 /** Where seals of an image can lie. Each is asked by name, so that a verdict can say which were read. */
-export type PlaceName = 'referrers-api' | 'fallback-tag' | 'layout' | 'signature-tag';
+export type PlaceName = 'referrers-api' | 'fallback-tag' | 'layout' | 'signature-tag' | 'attestation-tag';
 
 /** One seal's place in a repository. */
 export interface Place {
@@ -11,9 +11,9 @@ export interface Place {
   readonly repository: string;
   /** manifest that carries it */
   readonly manifest: Digest;
-  /** blob that is the bundle, or the legacy payload */
+  /** blob that is the bundle, or the legacy payload or envelope */
   readonly layer?: Digest;
-  /** position among the layers of a legacy signature manifest */
+  /** position among the layers of a legacy manifest */
   readonly index?: number;
 }
 

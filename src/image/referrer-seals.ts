@@ -18,6 +18,7 @@ const MAX_LAYERS_READ = 8;
  * The referrers of an image as leads to bundles. Every referrer is one, whatever it says of itself: artifactType and annotations
  * can be written by anyone who may push, and cosign 3 writes them wrongly, so they decide the order only.
  *
+ * @param likeliest the predicate type that is read first; any but that of signatures where there is none
  * @see https://github.com/sigstore/protobuf-specs/blob/main/protos/sigstore_bundle.proto
  */
 export function referrerLeads(
@@ -25,9 +26,14 @@ export function referrerLeads(
   subject: Digest,
   listing: ReferrersListing,
   limits: EvidenceLimits,
+  likeliest: string | undefined,
 ): LeadListing {
   const ordered = listing.descriptors
-    .map((descriptor) => ({ descriptor, rank: rank(descriptor), created: descriptor.annotations?.[CREATED] ?? '' }))
+    .map((descriptor) => ({
+      descriptor,
+      rank: rank(descriptor, likeliest),
+      created: descriptor.annotations?.[CREATED] ?? '',
+    }))
     .toSorted((a, b) => a.rank - b.rank || (a.created < b.created ? 1 : a.created > b.created ? -1 : 0));
   const read = ordered.slice(0, limits.maxCandidates);
   return {
@@ -39,9 +45,9 @@ export function referrerLeads(
   };
 }
 
-function rank(descriptor: Descriptor): number {
-  if (descriptor.annotations?.[PREDICATE_TYPE] === SIGN_PREDICATE_TYPE) return 0;
-  if (descriptor.annotations?.[PREDICATE_TYPE] !== undefined) return 3;
+function rank(descriptor: Descriptor, likeliest: string | undefined): number {
+  const type = descriptor.annotations?.[PREDICATE_TYPE];
+  if (type !== undefined) return (likeliest === undefined ? type !== SIGN_PREDICATE_TYPE : type === likeliest) ? 0 : 3;
   if (descriptor.artifactType?.startsWith(BUNDLE_TYPE)) return 1;
   return descriptor.artifactType === undefined || descriptor.artifactType === 'application/vnd.oci.empty.v1+json'
     ? 2
@@ -57,6 +63,7 @@ function referrerLead(
 ): Lead {
   const place: Place = { name: listing.place, repository: repository.name, manifest: descriptor.digest };
   return {
+    key: `${listing.place} ${descriptor.digest}`,
     async load() {
       const stored = await repository.manifest(descriptor.digest);
       if (stored === undefined) {
@@ -110,7 +117,7 @@ async function readLayer(
       : FOREIGN;
   }
   try {
-    const bundle = decodeBundle(bytes, `bundle ${layer.digest}`);
+    const bundle = decodeBundle(bytes, `bundle ${layer.digest}`, { maxBytes: limits.maxSealBytes });
     return { kind: 'candidate', format: 'bundle', place, bundle, artifact };
   } catch (error) {
     if (!(error instanceof TrustError || error instanceof WireError)) throw error;

@@ -8,11 +8,15 @@ const EPOCH = '0001-01-01T00:00:00Z';
 /** cosign refuses to read more layers than this. */
 const MAX_LAYERS = 1000;
 
-/** A legacy signature to be appended. */
+/** A legacy signature or attestation to be appended. */
 export interface LegacyLayer {
+  /** that of a simple-signing payload unless told */
+  readonly mediaType?: string;
   readonly payload: Uint8Array;
-  /** base64 */
+  /** base64; empty where the payload is an envelope, which has it inside */
   readonly signature: string;
+  /** what is written beside the signature, in this order */
+  readonly annotations?: Readonly<Record<string, string>>;
 }
 
 /** How the manifest is written. */
@@ -21,9 +25,11 @@ export interface SignatureManifestOptions {
   readonly dockerMediaTypes?: boolean;
   /** `--record-creation-timestamp`: RFC 3339, kept in the config */
   readonly created?: string;
+  /** positions of older layers that it takes the place of */
+  readonly without?: ReadonlySet<number>;
 }
 
-/** A `.sig` manifest and the config blob that it names. */
+/** A `.sig` or `.att` manifest and the config blob that it names. */
 export interface SignatureManifest {
   readonly mediaType: string;
   readonly bytes: Uint8Array;
@@ -31,7 +37,7 @@ export interface SignatureManifest {
 }
 
 /**
- * The `.sig` manifest with one layer more, byte for byte as cosign 2 writes it. Every older layer stays as it was, unknown fields
+ * The `.sig` or `.att` manifest with one layer more, byte for byte as cosign 2 writes it. Every older layer stays as it was, unknown fields
  * included: other signers' seals are theirs.
  *
  * @param existing the manifest that is there, if any
@@ -50,7 +56,9 @@ export function appendSignature(
       : options.dockerMediaTypes === true
         ? MediaType.dockerManifest
         : MediaType.imageManifest;
-  const layers = [...layersOf(before), layerDescriptor(layer)];
+  const kept = layersOf(before).filter((_, at) => options.without?.has(at) !== true);
+  // what takes the place of others stands first, as cosign writes it
+  const layers = options.without === undefined ? [...kept, layerDescriptor(layer)] : [layerDescriptor(layer), ...kept];
   if (layers.length > MAX_LAYERS) {
     throw new ImageError(
       'signature-manifest-full',
@@ -72,10 +80,10 @@ export function appendSignature(
 
 function layerDescriptor(layer: LegacyLayer): { readonly [key: string]: Json } {
   return {
-    mediaType: SIMPLE_SIGNING_MEDIA_TYPE,
+    mediaType: layer.mediaType ?? SIMPLE_SIGNING_MEDIA_TYPE,
     size: layer.payload.byteLength,
     digest: digestOf(layer.payload),
-    annotations: { [LegacyAnnotation.signature]: layer.signature },
+    annotations: { [LegacyAnnotation.signature]: layer.signature, ...layer.annotations },
   };
 }
 

@@ -40,9 +40,15 @@ export type LogCheck = 'verified' | 'not-checked' | 'ignored';
  * Why a signature was not accepted: the checks of one bundle, and those of this room.
  *
  * - `bundle-malformed`: what lies there says it is a seal, and cannot be read as one
- * - `predicate-type-mismatch`: it is an attestation of another kind, not a signature
+ * - `predicate-type-mismatch`: it is an attestation of another kind, or one where a signature was asked
+ * - `not-attestation`: it is a signature, where an attestation was asked
+ * - `predicate-malformed`: it is an attestation of that kind, and not in the form that the kind has; asked for by `strictPredicate` alone
  * - `annotation-mismatch`: a demanded `-a` pair is missing or other
  * - `claims-mismatch`: a legacy payload is of another type than a container image signature
+ * - `signer-revoked`: it is by a signer whose seals no longer count, or none at this time
+ * - `seal-too-old`, `seal-undated`: it is older than is asked for, or nobody who is believed says how old it is
+ * - `hash-mismatch`: the signature was made with another hash than is asked for
+ * - `predicate-refused`: a policy over what it attests refuses it
  * - `evidence-missing`: it is listed and its manifest or blob is not there
  * - `too-large`: it is larger than any signature
  * - `manifest-malformed`: the manifest that should carry it is none
@@ -50,9 +56,16 @@ export type LogCheck = 'verified' | 'not-checked' | 'ignored';
 export type RejectionCode =
   | SealRejectionCode
   | 'predicate-type-mismatch'
+  | 'not-attestation'
+  | 'predicate-malformed'
   | 'bundle-malformed'
   | 'annotation-mismatch'
   | 'claims-mismatch'
+  | 'signer-revoked'
+  | 'seal-too-old'
+  | 'seal-undated'
+  | 'hash-mismatch'
+  | 'predicate-refused'
   | 'evidence-missing'
   | 'too-large'
   | 'manifest-malformed';
@@ -80,8 +93,8 @@ interface Inspection {
 }
 
 /** The answer to "is this digest sealed by whom I expect?". */
-export type Verdict =
-  | (Inspection & { readonly kind: 'trusted'; readonly digest: Digest; readonly seals: readonly [Seal, ...Seal[]] })
+export type Verdict<S extends Seal = Seal> =
+  | (Inspection & { readonly kind: 'trusted'; readonly digest: Digest; readonly seals: readonly [S, ...S[]] })
   | (Inspection & {
       readonly kind: 'refused';
       readonly reason: RefusalReason;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DirectoryObjectStore, openDataDirectory, SqliteDatabase } from '../store/index.ts';
 import type { Service } from '../wire/index.ts';
@@ -22,6 +23,7 @@ export interface UploadCaps {
 }
 
 const CAPS: UploadCaps = { uploads: 512, uploadIdleMs: 60 * 60 * 1000, blobBytes: 256 * 1024 ** 3 };
+const DATABASE = 'registry.db';
 const SWEEP_MS = 60_000;
 
 /** What a registry keeps where, and by which rules. */
@@ -35,6 +37,8 @@ export interface OpenRegistryOptions {
   /** path of an htpasswd file (bcrypt) */
   readonly htpasswd?: string | undefined;
   readonly onWarning?: ((message: string) => void) | undefined;
+  /** called once the data directory is this process's own, before anything else is done in it */
+  readonly onOwned?: (() => void) | undefined;
   readonly caps?: Partial<UploadCaps> | undefined;
 }
 
@@ -45,6 +49,8 @@ export interface OpenedRegistry {
   reachedAt(host: string): void;
   /** A repository of it, without HTTP in between. @param path its name without the registry's, for example `team/app` */
   repository(path: string): StoredRepository;
+  /** Copies all of it into a new folder, as it is at one moment, while it serves. @throws StoreError */
+  copyTo(folder: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -63,7 +69,8 @@ export async function openRegistry(options: OpenRegistryOptions): Promise<Opened
   await using opened = new AsyncDisposableStack();
   const directory = await openDataDirectory(options.data);
   opened.defer(() => directory.release());
-  const database = await SqliteDatabase.open(join(directory.path, 'registry.db'));
+  options.onOwned?.();
+  const database = await SqliteDatabase.open(join(directory.path, DATABASE));
   opened.defer(() => database.close());
   const objects = await DirectoryObjectStore.open(directory.path);
   opened.defer(() => objects.close());
@@ -85,6 +92,10 @@ export async function openRegistry(options: OpenRegistryOptions): Promise<Opened
       host = name;
     },
     repository: (path) => storage.repository(path),
+    copyTo: async (folder) => {
+      await mkdir(folder, { mode: 0o700 });
+      await objects.copyTo(folder, () => database.copyTo(join(folder, DATABASE)));
+    },
     close: () => running.disposeAsync(),
   };
 }

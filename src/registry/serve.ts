@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-import { isLoopback, serve, type AnsweredRequest, type ServerLimits, type TlsFiles } from '../wire/index.ts';
+import { serve, type AnsweredRequest, type ServerLimits, type TlsFiles } from '../wire/index.ts';
 import { openRegistry, type OpenRegistryOptions, type UploadCaps } from './open.ts';
+import { demandProtection } from './protection.ts';
 import { RegistryServeError } from './serve-error.ts';
 import type { StoredRepository } from './storage/stored-repository.ts';
 
@@ -48,7 +49,7 @@ export interface RunningRegistry {
 export async function serveRegistry(options: ServeRegistryOptions): Promise<RunningRegistry> {
   const { host = '127.0.0.1', port = 5000, tls, log, limits } = options;
   const url = options.url === undefined ? undefined : parseUrl(options.url);
-  demandSecure(host, options, options.onWarning ?? (() => {}));
+  demandProtection('the registry', { ...options, host });
   await using opened = new AsyncDisposableStack();
   const registry = await openRegistry({ ...options, caps: limits });
   opened.defer(() => registry.close());
@@ -64,22 +65,6 @@ export async function serveRegistry(options: ServeRegistryOptions): Promise<Runn
     repository: (path) => registry.repository(path),
     close: () => running.disposeAsync(),
   };
-}
-
-function demandSecure(host: string, options: ServeRegistryOptions, onWarning: (message: string) => void): void {
-  if (isLoopback(host) || (options.tls !== undefined && options.htpasswd !== undefined)) return;
-  const lacks = [
-    ...(options.tls === undefined ? ['TLS (--tls-cert, --tls-key)'] : []),
-    ...(options.htpasswd === undefined ? ['users (--htpasswd)'] : []),
-  ].join(' and ');
-  if (options.insecureListen === true) {
-    onWarning(`the registry listens on ${host} without ${lacks}: whoever reaches it can read and write`);
-    return;
-  }
-  throw new RegistryServeError(
-    'listen-refused',
-    `refusing to listen on ${host} without ${lacks}: only loopback addresses are open then, unless --insecure-listen`,
-  );
 }
 
 function parseUrl(text: string): URL {

@@ -246,3 +246,30 @@ describe('a group flush', () => {
 function tick(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
+
+describe('a copy of a directory', () => {
+  test('has every object that was there when its references were copied, though it is deleted meanwhile', async () => {
+    const root = await mkdtemp(join(tmpdir(), 'bulla-store-'));
+    const store = await DirectoryObjectStore.open(root);
+    const copied = await mkdtemp(join(tmpdir(), 'bulla-store-'));
+    try {
+      for (const [key, bytes] of CONTENT) await put(store, key, bytes);
+      let removed: Promise<boolean> | undefined;
+      await store.copyTo(copied, async () => {
+        removed = store.delete('sha256/aa/one');
+      });
+      assert.equal(await removed, true);
+      assert.equal(await store.size('sha256/aa/one'), undefined);
+      const copy = await DirectoryObjectStore.open(copied);
+      for (const [key, bytes] of CONTENT) assert.deepEqual(await gather(copy.read(key)), bytes);
+      await copy.close();
+      await assert.rejects(
+        store.copyTo(copied, async () => {}),
+        (error) => error instanceof StoreError && error.code === 'io-failed',
+      );
+    } finally {
+      await store.close();
+      for (const folder of [root, copied]) await rm(folder, { recursive: true, force: true });
+    }
+  });
+});

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { randomUUID } from 'node:crypto';
+import { constants, copyFile, link, mkdir, open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { disk } from './disk.ts';
 import type { FileSystem } from './file-system.ts';
@@ -20,6 +21,8 @@ export class DirectoryObjectStore implements ObjectStore, Placement {
   readonly #objects: string;
   readonly #staging: string;
   readonly #durable = new Map<string, Promise<void>>();
+  /** ends with the copy that is being made */
+  #copying: Promise<void> = Promise.resolve();
   readonly #names: GroupFlush;
   // A name is used once, also over several processes.
   readonly #prefix = randomUUID();
@@ -71,12 +74,34 @@ export class DirectoryObjectStore implements ObjectStore, Placement {
 
   async delete(key: string): Promise<boolean> {
     const path = this.#path(key);
+    await this.#copying;
     try {
       const removed = await this.files.remove(path);
       if (removed) await this.#names.flush(dirname(path));
       return removed;
     } catch (cause) {
       throw fileError(`object ${key}`, cause);
+    }
+  }
+
+  /**
+   * Copies all objects, and what refers to them, into a directory: deletions wait, so that nothing that `references` has copied lacks its
+   * object. On the same file system an object is one file with two names, since it never changes.
+   *
+   * @param root an existing directory
+   * @param references copies what refers to objects
+   * @throws StoreError `io-failed`, `full`; what `references` throws
+   */
+  async copyTo(root: string, references: () => Promise<void>): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const before = this.#copying;
+    this.#copying = promise;
+    try {
+      await before;
+      await references();
+      for await (const key of this.list('')) await copyObject(this.#path(key), join(root, 'objects', key));
+    } finally {
+      resolve();
     }
   }
 
@@ -131,5 +156,28 @@ export class DirectoryObjectStore implements ObjectStore, Placement {
 
   #path(key: string): string {
     return join(this.#objects, ...keySegments(key));
+  }
+}
+
+/** A second name for a file, or where that cannot be a copy, durably. */
+async function copyObject(from: string, to: string): Promise<void> {
+  try {
+    await mkdir(dirname(to), { recursive: true, mode: 0o700 });
+    await link(from, to).catch(async () => {
+      await copyFile(from, to, constants.COPYFILE_EXCL);
+      await flush(to);
+    });
+    await flush(dirname(to));
+  } catch (cause) {
+    throw fileError(`copying ${from} to ${to}`, cause);
+  }
+}
+
+async function flush(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
   }
 }

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-import { open, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { copySqlite } from './copy-sqlite.ts';
 import type { Migration, SqlDatabase, SqlRow, SqlTransaction, SqlValue } from './sql-database.ts';
-import { fileError, StoreError } from './store-error.ts';
+import { StoreError } from './store-error.ts';
 import { sqliteError } from './sqlite-error.ts';
 
 /** Writers that share one flush at most; bounds how long a batch keeps the event loop. */
 const BATCH = 256;
 const BUSY_TIMEOUT_MS = 5000;
-const ALL_PAGES = 2 ** 31 - 1;
 
 interface Waiting {
   run(transaction: SqlTransaction): Promise<unknown>;
@@ -118,19 +116,7 @@ export class SqliteDatabase implements SqlDatabase {
 
   async copyTo(path: string): Promise<void> {
     this.#mustBeOpen();
-    const { backup, DatabaseSync } = await import('node:sqlite');
-    await demandNew(path);
-    // A connection of its own and one step for all pages: one snapshot of the write-ahead log, whatever is committed meanwhile.
-    const source = new DatabaseSync(this.#path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
-    try {
-      await backup(source, path, { rate: ALL_PAGES });
-    } catch (cause) {
-      await rm(path, { force: true });
-      throw sqliteError(`copying ${this.#path} to ${path}`, cause);
-    } finally {
-      source.close();
-    }
-    await flushFile(path);
+    await copySqlite(this.#path, path, BUSY_TIMEOUT_MS);
   }
 
   async close(): Promise<void> {
@@ -272,31 +258,6 @@ class Connection {
       return use(statement);
     } catch (cause) {
       throw sqliteError(sql, cause);
-    }
-  }
-}
-
-/** Claims a name: neither an older copy nor a link is written through. */
-async function demandNew(path: string): Promise<void> {
-  try {
-    await (await open(path, 'wx', 0o600)).close();
-  } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'EEXIST') {
-      throw new StoreError('exists', `${path} exists already`, { cause });
-    }
-    throw fileError(`creating ${path}`, cause);
-  }
-}
-
-async function flushFile(path: string): Promise<void> {
-  for (const name of [path, dirname(path)]) {
-    const handle = await open(name, 'r');
-    try {
-      await handle.sync();
-    } catch (cause) {
-      throw fileError(`flushing ${name}`, cause);
-    } finally {
-      await handle.close();
     }
   }
 }

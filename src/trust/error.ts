@@ -27,6 +27,10 @@ export type TrustErrorCode =
   | 'envelope-malformed'
   /** an in-toto statement that is none */
   | 'statement-malformed'
+  /** a kind of predicate that is neither a known name nor a URI */
+  | 'predicate-type-unknown'
+  /** a file that is no predicate of its kind, or cannot be kept as it is */
+  | 'predicate-malformed'
   /** a simple-signing payload that is none, or text that no payload can hold */
   | 'payload-malformed'
   /** not a sigstore bundle, or one that breaks its own rules */

@@ -9,7 +9,14 @@ export {
   type MessageDigestAlgorithm,
 } from './bundle/bundle.ts';
 export { decodeBundle } from './bundle/decode-bundle.ts';
+export {
+  COSIGN_BUNDLE_MEDIA_TYPE,
+  decodeCosignBundle,
+  decodeCosignSignature,
+  decodeSignerMaterial,
+} from './bundle/decode-cosign-bundle.ts';
 export { encodeBundle } from './bundle/encode-bundle.ts';
+export { encodeCosignBundle } from './bundle/encode-cosign-bundle.ts';
 export {
   decodeEnvelope,
   encodeEnvelope,
@@ -18,12 +25,16 @@ export {
   type Envelope,
   type EnvelopeSignature,
 } from './bundle/envelope.ts';
-export type { InclusionProof, LogEntry } from './bundle/log-entry.ts';
+export { decodeLogEntry, type InclusionProof, type LogEntry } from './bundle/log-entry.ts';
+export { MessageReader } from './bundle/proto-json.ts';
 export { decodeSimpleSigning, encodeSimpleSigning, type SimpleSigning } from './bundle/simple-signing.ts';
 export {
   decodeStatement,
   encodeSignStatement,
+  encodeStatement,
   SIGN_PREDICATE_TYPE,
+  STATEMENT_TYPES,
+  type NewStatement,
   type Statement,
   type Subject,
 } from './bundle/statement.ts';
@@ -102,7 +113,10 @@ export {
   type PublicKey,
   type PublicKeyAlgorithm,
 } from './key/public-key.ts';
-export { keySigner, type Signer } from './key/signer.ts';
+export { encodePem, decodePem, type PemBlock } from './key/pem.ts';
+export { verifyPrehashedEd25519 } from './key/prehashed-ed25519.ts';
+export { keySigner, loggedScheme, type Signer } from './key/signer.ts';
+export { verifyDigest } from './key/verify-digest.ts';
 export { verifySignature, type SignatureScheme } from './key/verify-signature.ts';
 export {
   defaultKeyDetails,
@@ -161,7 +175,7 @@ export {
 } from './log/note-key.ts';
 export { decodeNote, encodeNote, encodeNoteSignature, type NoteSignature, type SignedNote } from './log/note.ts';
 export { encodePromise, type LogPromise } from './log/promise.ts';
-export { decodeRekorBundle, decodeRekorEntries, readRekorBundle } from './log/rekor-entry.ts';
+export { decodeRekorBundle, decodeRekorEntries, encodeRekorBundle, readRekorBundle } from './log/rekor-entry.ts';
 export { RightEdge, type NodeHash } from './log/right-edge.ts';
 export {
   entriesPath,
@@ -175,13 +189,34 @@ export {
   type TilePlace,
 } from './log/tile.ts';
 export { logEntryIdentity, nameOfLog, type TransparencyLog } from './log/transparency-log.ts';
-export { verifyLogEntry, type LogEntryCheck, type LogEntryOptions } from './log/verify-entry.ts';
+export { matchLogEntry, verifyLogEntry, type LogEntryCheck, type LogEntryOptions } from './log/verify-entry.ts';
+export {
+  buildProvenance,
+  detectBuildPlatform,
+  type BuildFacts,
+  type BuildPlatform,
+  type BuildProvenance,
+  type MissingFact,
+} from './predicate/build-provenance.ts';
+export { checkPredicate, describeFault } from './predicate/check-predicate.ts';
+export type { PredicateFault, PredicateFaultCode } from './predicate/predicate-fault.ts';
+export {
+  parsePredicateType,
+  PREDICATE_TYPES,
+  type PredicateName,
+  type PredicateType,
+} from './predicate/predicate-type.ts';
+export { readPredicate, type PredicateSource } from './predicate/read-predicate.ts';
+export { printable } from './printable.ts';
 export { assembleTrustedRoot, type RootParts } from './root/assemble-root.ts';
 export {
   CLIENT_TRUST_CONFIG_MEDIA_TYPE,
   decodeClientTrustConfig,
   type ClientTrustConfig,
 } from './root/client-trust-config.ts';
+export { encodeClientTrustConfig } from './root/encode-client-trust-config.ts';
+export { encodeSigningConfig } from './root/encode-signing-config.ts';
+export { encodeTrustedRoot } from './root/encode-trusted-root.ts';
 export {
   chooseServices,
   decodeSigningConfig,
@@ -207,8 +242,10 @@ export type {
   SealExpectation,
   SealSigner,
   SignatureTimestamp,
+  WitnessDemand,
 } from './seal-check.ts';
-export { signBundle } from './sign-bundle.ts';
+export { statedArtifacts } from './sealed-content.ts';
+export { signBlobBundle, signBundle } from './sign-bundle.ts';
 export {
   buildTimestampResponse,
   createTimestampIssuer,
@@ -235,3 +272,11 @@ export {
 export type { TimestampSigner, TimestampToken } from './timestamp/timestamp-token.ts';
 export { verifyTimestamp, type TimestampCheck } from './timestamp/verify-timestamp.ts';
 export { verifyBundle } from './verify-bundle.ts';
+export {
+  askWitnesses,
+  verifierOf,
+  type LogWitness,
+  type TimestampWitness,
+  type Witness,
+  type WitnessedSignature,
+} from './witness.ts';

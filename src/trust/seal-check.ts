@@ -7,14 +7,16 @@ import type { ExpectedIdentity, IdentityRejectionCode } from './identity/identit
 import type { PublicKey } from './key/public-key.ts';
 import type { SignatureScheme } from './key/verify-signature.ts';
 import type { LogRejectionCode } from './log/log-rejection.ts';
+import type { Cosignature } from './log/cosignature.ts';
+import type { NoteKey } from './log/note-key.ts';
 import type { TransparencyLog } from './log/transparency-log.ts';
 import type { TrustedRoot } from './root/trusted-root.ts';
 import type { TimestampAuthority } from './timestamp/timestamp-authority.ts';
 import type { TimestampRejectionCode } from './timestamp/timestamp-rejection.ts';
 
-/** What a bundle should be a seal of. */
+/** What a bundle should be a seal of. Of a digest a statement must speak, and a signature over bytes be made with that hash. */
 export type Artifact =
-  | { readonly kind: 'digest'; readonly algorithm: 'sha256' | 'sha512'; readonly hex: string }
+  | { readonly kind: 'digest'; readonly algorithm: 'sha256' | 'sha384' | 'sha512'; readonly hex: string }
   | { readonly kind: 'bytes'; readonly bytes: Uint8Array };
 
 /** Who must have sealed. */
@@ -37,6 +39,15 @@ export interface EvidenceDemand {
   readonly now?: Date;
   /** how many logs, timestamp authorities and certificate logs there must be, one of each unless told: of these, not of what they said */
   readonly thresholds?: { readonly logs?: number; readonly timestamps?: number; readonly scts?: number };
+  /** who must have seen a log before its entries count: a trusted root has no place for them */
+  readonly witnesses?: WitnessDemand;
+}
+
+/** Which witnesses are believed, and how many of them must have cosigned the checkpoint of an entry. */
+export interface WitnessDemand {
+  readonly keys: readonly NoteKey[];
+  /** by name: a witness with two keys is one */
+  readonly threshold: number;
 }
 
 /** Why a bundle is no seal by whom one expects. Stable: programs tell them apart by these. */
@@ -69,6 +80,8 @@ export type RejectionCode =
   | 'log-entry-duplicate'
   /** entries of fewer logs than are wanted */
   | 'log-threshold'
+  /** entries of logs, under checkpoints that fewer witnesses have cosigned than are wanted */
+  | 'witness-threshold'
   /** no timestamp, and one is wanted */
   | 'timestamp-missing'
   /** timestamps of fewer authorities than are wanted */
@@ -96,6 +109,10 @@ export interface LoggedEntry {
   readonly index: number;
   /** when the log took it, where it has signed that */
   readonly integratedTime?: Date;
+  /** of the witnesses that were asked for: those whose cosignatures under its checkpoint hold */
+  readonly witnesses: readonly Cosignature[];
+  /** how many lines stand under its checkpoint by others than the log, whether or not anybody knows their keys */
+  readonly cosignatureLines: number;
 }
 
 /** A timestamp of the signature. */

@@ -426,9 +426,29 @@ describe('rejects', () => {
     );
   });
 
-  test('a blob of which only the digest is at hand', async () => {
+  test('a blob by its digest, of which the bundle names another, or an algorithm that is not at hand', async () => {
     const bundle = decodeBundle(readFileSync(join(golden, 'blob-3.1.1/b.sigstore.json')), 'it');
-    assert.equal(rejection(await verify(bundle, IMAGE, publicKey('cosign.pub'))).code, 'artifact-missing');
+    const key = publicKey('cosign.pub');
+    assert.equal(rejection(await verify(bundle, IMAGE, key)).code, 'digest-mismatch');
+    const artifact: Artifact = { kind: 'digest', algorithm: 'sha512', hex: 'ab'.repeat(64) };
+    assert.equal(rejection(await verify(bundle, artifact, key)).code, 'artifact-missing');
+  });
+
+  test('a digest that is right, under a signature that is another’s', async () => {
+    assert.ok(BLOB.kind === 'bytes');
+    const bundle = decodeBundle(readFileSync(join(golden, 'blob-3.1.1/b.sigstore.json')), 'it');
+    const artifact: Artifact = { kind: 'digest', algorithm: 'sha256', hex: hash('sha256', BLOB.bytes, 'hex') };
+    assert.equal((await verify(bundle, artifact, publicKey('cosign.pub'))).kind, 'accepted');
+    assert.equal(rejection(await verify(bundle, artifact, publicKey('wrong.pub'))).code, 'signature-invalid');
+  });
+
+  test('a blob of which only the digest is at hand, by a key that signs bytes', async () => {
+    assert.ok(BLOB.kind === 'bytes');
+    const bundle = decodeBundle(readFileSync(join(golden, 'blob-3.1.1/b.sigstore.json')), 'it');
+    const artifact: Artifact = { kind: 'digest', algorithm: 'sha256', hex: hash('sha256', BLOB.bytes, 'hex') };
+    const { code, expected } = rejection(await verify(bundle, artifact, publicKey('imp-ed25519.pub')));
+    assert.equal(code, 'artifact-missing');
+    assert.match(expected, /ed25519/);
   });
 
   test('a statement about the blob of which one digest is right and another wrong', async () => {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Bundle } from './bundle/bundle.ts';
 import type { PublicKey } from './key/public-key.ts';
-import { verifySignature, type SignatureScheme } from './key/verify-signature.ts';
+import type { SignatureScheme } from './key/verify-signature.ts';
+import { loadOnce } from './load-once.ts';
 import { printable } from './printable.ts';
 import {
   rejected,
@@ -11,7 +12,7 @@ import {
   type SealCheck,
   type SealExpectation,
 } from './seal-check.ts';
-import { openContent, readContent, type SealedContent } from './sealed-content.ts';
+import { missingArtifact, openContent, readContent, schemeOf, type SealedContent } from './sealed-content.ts';
 
 /**
  * Is this bundle a seal of the artifact by whom I expect?
@@ -43,11 +44,15 @@ export async function verifyBundle(
   const sealer =
     'keys' in expectation
       ? await verifyByKey(bundle, opened, expectation)
-      : await (await import('./verify-by-identity.ts')).verifyByIdentity(bundle, opened, expectation);
+      : await (await byIdentity()).verifyByIdentity(bundle, opened, expectation);
   if (sealer.kind === 'rejected') return sealer;
   const content = readContent(opened, artifact);
   return content.kind === 'rejected' ? content : { ...sealer, content };
 }
+
+// A key alone needs neither.
+const byIdentity = loadOnce(() => import('./verify-by-identity.ts'));
+const evidenceOf = loadOnce(() => import('./verify-evidence.ts'));
 
 /** An accepted seal of which the content was not read. */
 export type Sealer = Omit<Extract<SealCheck, { kind: 'accepted' }>, 'content'>;
@@ -58,11 +63,11 @@ async function verifyByKey(
   { keys, trustedRoot, ...demand }: { readonly keys: readonly PublicKey[] } & Partial<EvidenceDemand>,
 ): Promise<Sealer | RejectedSeal> {
   const signed = await signedBy(likeliestFirst(keys, bundle), content);
-  if (signed === undefined) return notSigned(bundle, keys);
+  if (signed === undefined) return (await missingArtifact(keys, content)) ?? notSigned(bundle, keys);
   const { key, scheme } = signed;
   const accepted: Sealer = { kind: 'accepted', signer: { kind: 'key', key }, scheme };
   if (trustedRoot === undefined) return accepted;
-  const { verifyEvidence, keyVerifier } = await import('./verify-evidence.ts');
+  const { verifyEvidence, keyVerifier } = await evidenceOf();
   const logged = { signature: content.signature, verifier: keyVerifier(bundle, key), content: content.signed };
   const evidence = verifyEvidence(bundle, logged, { ...demand, trustedRoot });
   return evidence.kind === 'rejected' ? evidence : { ...accepted, evidence: evidence.evidence };
@@ -70,10 +75,10 @@ async function verifyByKey(
 
 async function signedBy(
   keys: readonly PublicKey[],
-  { message, signature }: SealedContent,
+  content: SealedContent,
 ): Promise<{ readonly key: PublicKey; readonly scheme: SignatureScheme } | undefined> {
   for (const key of keys) {
-    const scheme = await verifySignature(key, message, signature);
+    const scheme = await schemeOf(key, content);
     if (scheme !== undefined) return { key, scheme };
   }
   return undefined;

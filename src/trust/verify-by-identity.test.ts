@@ -9,7 +9,7 @@ import { encodeSignStatement } from './bundle/statement.ts';
 import { newTestKey, newTestKeys, newTestStack } from './certificate/authority.fixture.ts';
 import { compileIdentity, type ExpectedIdentity, type IdentityPattern } from './identity/identity.ts';
 import { IMAGE, ISSUER, newTestSigstore, SIGNED, SUBJECT, type TestSigstore } from './keyless-seal.fixture.ts';
-import { newTestLog } from './log/log.fixture.ts';
+import { newTestLog, newTestWitness, type TestWitness } from './log/log.fixture.ts';
 import { decodeTrustedRoot, type TrustedRoot } from './root/trusted-root.ts';
 import type { Artifact, EvidenceDemand, SealCheck } from './seal-check.ts';
 import { verifyBundle } from './verify-bundle.ts';
@@ -314,3 +314,112 @@ describe('what cosign sealed keyless is accepted, for the identity that sealed i
       });
   test('there are some', () => assert.ok(cases.length >= 4));
 });
+
+describe('the entry of a log', () => {
+  const [first, second, third] = [
+    newTestWitness('one.example'),
+    newTestWitness('two.example', 'ml-dsa-44'),
+    newTestWitness('three.example'),
+  ];
+  const demand = (threshold: number, ...of: readonly TestWitness[]): Partial<EvidenceDemand> => ({
+    witnesses: { keys: of.map(({ key }) => key), threshold },
+  });
+  const seal = (...cosignedBy: readonly TestWitness[]): Promise<Bundle> =>
+    stack.seal({ logs: [stack.logV2], stamped: [SIGNED], entry: { cosignedBy } });
+
+  test('shows how many lines are under its checkpoint, and names no witness whose key is not known', async () => {
+    for (const lines of [[], [first], [first, second]]) {
+      const check = await verify(await seal(...lines));
+      assert.ok(check.kind === 'accepted');
+      const [entry] = check.evidence?.logEntries ?? [];
+      assert.deepEqual([entry?.witnesses, entry?.cosignatureLines], [[], lines.length]);
+    }
+  });
+
+  test('names the witnesses that were asked for and have seen it, and when', async () => {
+    for (const log of [stack.logV1, stack.logV2]) {
+      const bundle = await stack.seal({ logs: [log], stamped: [SIGNED], entry: { cosignedBy: [first, second] } });
+      const check = await verify(bundle, demand(1, third, second));
+      assert.ok(check.kind === 'accepted');
+      const [entry] = check.evidence?.logEntries ?? [];
+      assert.deepEqual(entry?.witnesses, [{ name: 'two.example', time: SIGNED }]);
+      assert.equal(entry.cosignatureLines, 2);
+    }
+  });
+
+  test('does not count where fewer witnesses have seen it than are asked for', async () => {
+    const bundle = await seal(first, second);
+    assert.equal(await codeOf(verify(bundle, demand(2, first, second, third))), 'accepted');
+    const check = await verify(bundle, demand(3, first, second, third));
+    assert.deepEqual(check.kind === 'rejected' && check.rejection, {
+      code: 'witness-threshold',
+      found: 'an entry whose checkpoint was cosigned by one.example, two.example',
+      expected: 'by at least 3 of the witnesses one.example, two.example, three.example',
+    });
+    assert.equal(await codeOf(verify(await seal(), demand(1, first))), 'witness-threshold');
+    // who cosigns twice, or has two keys, is one witness
+    assert.equal(await codeOf(verify(await seal(first, first), demand(2, first, second))), 'witness-threshold');
+    const renewed = newTestWitness('one.example');
+    assert.equal(await codeOf(verify(await seal(first, renewed), demand(2, first, renewed))), 'witness-threshold');
+  });
+
+  test('does not count by another’s cosignature under the name of a witness, or one of another checkpoint', async () => {
+    const impostor = newTestWitness('one.example');
+    assert.equal(await codeOf(verify(await seal(impostor), demand(1, first))), 'witness-threshold');
+    const { cosign } = first;
+    const elsewhere: TestWitness = {
+      ...first,
+      cosign: (text, at) => cosign(text.replace('log.example', 'x.example'), at),
+    };
+    assert.equal(await codeOf(verify(await seal(elsewhere), demand(1, first))), 'witness-threshold');
+    const renamed: TestWitness = {
+      ...first,
+      cosign: (text, at) => ({ ...impostor.cosign(text, at), keyId: first.key.keyId }),
+    };
+    assert.equal(await codeOf(verify(await seal(renamed), demand(1, first))), 'witness-threshold');
+  });
+
+  test('that has a promise alone has no witnesses', async () => {
+    const bundle = await stack.seal({ entry: { cosignedBy: [first] } });
+    const promised = {
+      ...bundle,
+      mediaType: 'application/vnd.dev.sigstore.bundle+json;version=0.1',
+      logEntries: bundle.logEntries.map((entry) => without(entry, 'inclusionProof')),
+    };
+    assert.equal(await codeOf(verify(promised)), 'accepted');
+    assert.equal(await codeOf(verify(promised, demand(1, first))), 'witness-threshold');
+  });
+
+  test('counts beside one that no witness has seen, which says no time either', async () => {
+    const cosigned = await stack.seal({
+      logs: [stack.logV2, stack.logV1],
+      stamped: [SIGNED],
+      entry: { cosignedBy: [first] },
+    });
+    const bare = cosigned.logEntries.map((one, at) =>
+      at === 0 || one.inclusionProof?.checkpoint === undefined
+        ? one
+        : {
+            ...one,
+            inclusionProof: {
+              ...one.inclusionProof,
+              checkpoint: one.inclusionProof.checkpoint.replace(/— one\.example .*\n/, ''),
+            },
+          },
+    );
+    const bundle = { ...cosigned, logEntries: bare };
+    const check = await verify(bundle, demand(1, first));
+    assert.ok(check.kind === 'accepted');
+    assert.deepEqual(
+      check.evidence?.logEntries.map(({ log }) => log.baseUrl),
+      [stack.logV2.log.baseUrl],
+    );
+    assert.equal(await codeOf(verify(bundle, { ...demand(1, first), thresholds: { logs: 2 } })), 'witness-threshold');
+  });
+});
+
+function without<T extends object, Name extends keyof T>(whole: T, name: Name): Omit<T, Name> {
+  const rest: Partial<T> = { ...whole };
+  delete rest[name];
+  return rest as Omit<T, Name>;
+}

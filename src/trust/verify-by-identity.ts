@@ -8,7 +8,6 @@ import { verifyChain } from './certificate/verify-chain.ts';
 import { verifyScts } from './certificate/verify-scts.ts';
 import { TrustError } from './error.ts';
 import { matchIdentity, type ExpectedIdentity } from './identity/identity.ts';
-import { verifySignature } from './key/verify-signature.ts';
 import { printable } from './printable.ts';
 import {
   rejected,
@@ -18,7 +17,7 @@ import {
   type SealCheck,
   type SealEvidence,
 } from './seal-check.ts';
-import type { SealedContent } from './sealed-content.ts';
+import { missingArtifact, schemeOf, type SealedContent } from './sealed-content.ts';
 import { verifyEvidence } from './verify-evidence.ts';
 
 type Sealer = Omit<Extract<SealCheck, { kind: 'accepted' }>, 'content'>;
@@ -34,13 +33,15 @@ export async function verifyByIdentity(
   const certificate = readLeaf(bundle);
   if (certificate.kind === 'rejected') return certificate;
   const { leaf } = certificate;
-  const scheme = await verifySignature(certificateKey(leaf, WHAT), content.message, content.signature);
-  if (scheme === undefined)
-    return rejected(
-      'signature-invalid',
-      'a signature that does not hold',
-      'one by the key of the certificate beside it',
+  const key = certificateKey(leaf, WHAT);
+  const scheme = await schemeOf(key, content);
+  if (scheme === undefined) {
+    const expected = 'one by the key of the certificate beside it';
+    return (
+      (await missingArtifact([key], content)) ??
+      rejected('signature-invalid', 'a signature that does not hold', expected)
     );
+  }
   // 2. Logs and timestamp authorities know of this signature; they say when it was there.
   const verifier = { kind: 'certificate', certificate: leaf } as const;
   const logged = { signature: content.signature, verifier, content: content.signed };

@@ -5,9 +5,11 @@ import { decodeCertificate } from './certificate/certificate.ts';
 import { sameOctets } from './der/same-octets.ts';
 import { TrustError } from './error.ts';
 import type { PublicKey } from './key/public-key.ts';
-import type { LoggedSignature, SignatureVerifier } from './log/logged-signature.ts';
+import type { Cosignature } from './log/cosignature.ts';
+import { timestampedOctets, type LoggedSignature, type SignatureVerifier } from './log/logged-signature.ts';
 import { logEntryIdentity, nameOfLog } from './log/transparency-log.ts';
 import { verifyLogEntry } from './log/verify-entry.ts';
+import { printable } from './printable.ts';
 import {
   rejected,
   rejectedFor,
@@ -17,6 +19,7 @@ import {
   type Rejection,
   type SealEvidence,
   type SignatureTimestamp,
+  type WitnessDemand,
 } from './seal-check.ts';
 import { verifyTimestamp } from './timestamp/verify-timestamp.ts';
 
@@ -51,13 +54,13 @@ export function keyVerifier({ material }: Bundle, key: PublicKey): SignatureVeri
 // One that does not hold gives no time, and takes none away: anybody can lay a timestamp beside a signature.
 function verifyTimestamps(
   { timestamps }: Bundle,
-  { signature }: LoggedSignature,
+  signed: LoggedSignature,
   { trustedRoot, signedTimestamps, thresholds }: EvidenceDemand,
 ): readonly SignatureTimestamp[] | RejectedSeal {
   const accepted: SignatureTimestamp[] = [];
   const faults: Rejection[] = [];
   for (const response of timestamps) {
-    const check = verifyTimestamp(response, signature, trustedRoot.timestampAuthorities);
+    const check = verifyTimestamp(response, timestampedOctets(signed), trustedRoot.timestampAuthorities);
     if (check.kind === 'accepted') accepted.push({ authority: check.authority, time: check.time });
     else faults.push(check.rejection);
   }
@@ -88,23 +91,32 @@ function verifyLogEntries(
   { logEntries, mediaType }: Bundle,
   signed: LoggedSignature,
   times: readonly Date[],
-  { trustedRoot, thresholds }: EvidenceDemand,
+  { trustedRoot, thresholds, witnesses: witnessed }: EvidenceDemand,
 ): readonly LoggedEntry[] | RejectedSeal {
   const accepted: LoggedEntry[] = [];
+  const options = { times, ...(witnessed === undefined ? {} : { witnesses: witnessed.keys }) };
   const version = BUNDLE_MEDIA_TYPES.get(mediaType);
   const seen = new Set<string>();
   let unknown: Rejection | undefined;
+  let unseen: RejectedSeal | undefined;
   for (const entry of logEntries) {
-    const identity = logEntryIdentity(entry);
-    if (seen.has(identity)) return rejected('log-entry-duplicate', `entry ${entry.logIndex} twice`, 'each entry once');
-    seen.add(identity);
+    if (logEntries.length > 1) {
+      const identity = logEntryIdentity(entry);
+      if (seen.has(identity))
+        return rejected('log-entry-duplicate', `entry ${entry.logIndex} twice`, 'each entry once');
+      seen.add(identity);
+    }
     if (provesInclusion(version) && entry.inclusionProof === undefined) return withoutProof('no proof', version);
-    const check = verifyLogEntry(entry, signed, trustedRoot.logs, { times });
+    const check = verifyLogEntry(entry, signed, trustedRoot.logs, options);
     if (check.kind === 'accepted') {
       // A proof without a checkpoint shows nothing: nobody has signed the root that it leads to.
       if (provesInclusion(version) && !check.included) return withoutProof('a proof without a checkpoint', version);
-      const { log, index, integratedTime } = check;
-      accepted.push({ log, index, ...(integratedTime === undefined ? {} : { integratedTime }) });
+      const { log, index, integratedTime, witnesses, cosignatureLines } = check;
+      const fault = witnessed === undefined ? undefined : unwitnessed(witnesses, witnessed);
+      unseen ??= fault;
+      if (fault !== undefined) continue;
+      const time = integratedTime === undefined ? {} : { integratedTime };
+      accepted.push({ log, index, ...time, witnesses, cosignatureLines });
     } else if (check.rejection.code === 'log-unknown') unknown ??= check.rejection;
     else return rejectedFor(check.rejection);
   }
@@ -115,9 +127,23 @@ function verifyLogEntries(
     const expected = wanted === 1 ? 'the entry of a transparency log' : `entries of ${wanted} transparency logs`;
     return rejected('log-missing', 'no log entry', expected);
   }
+  if (unseen !== undefined) return unseen;
   return logs.size === 0 && unknown !== undefined
     ? rejectedFor(unknown)
     : rejected('log-threshold', `entries of ${logs.size} trusted logs`, `of at least ${wanted}`);
+}
+
+/** Why an entry does not count: a log that showed others another tree has no witnesses for this one. */
+function unwitnessed(seen: readonly Cosignature[], { keys, threshold }: WitnessDemand): RejectedSeal | undefined {
+  const names = new Set(seen.map(({ name }) => name));
+  if (names.size >= threshold) return undefined;
+  const known = [...new Set(keys.map(({ name }) => printable(name, 60)))];
+  const found = names.size === 0 ? 'none of them' : [...names].map((name) => printable(name, 60)).join(', ');
+  return rejected(
+    'witness-threshold',
+    `an entry whose checkpoint was cosigned by ${found}`,
+    `by at least ${threshold} of the witnesses ${known.join(', ')}`,
+  );
 }
 
 // The promise alone was enough in version 0.1, and is in what was made of annotations.

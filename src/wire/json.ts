@@ -16,6 +16,8 @@ export interface JsonLimits {
   readonly maxValues?: number;
 }
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+
 /**
  * Parses UTF-8 JSON from outside, with caps on size, depth and number that hold before anything is allocated for it.
  *
@@ -28,7 +30,7 @@ export function parseJson(bytes: Uint8Array, limits: JsonLimits): Json {
   }
   if (!isSmall(bytes, limits)) checkShape(bytes, limits);
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as Json;
+    return JSON.parse(UTF8.decode(bytes)) as Json;
   } catch (cause) {
     throw new WireError('json-malformed', `${limits.what} is not JSON (it begins ${preview(bytes)})`, { cause });
   }
@@ -73,9 +75,10 @@ export function goJson(value: Json): string {
  */
 function isSmall(bytes: Uint8Array, { maxDepth = 64, maxValues = 250_000 }: JsonLimits): boolean {
   if (bytes.length >= maxValues) return false;
+  const octets = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength); // which finds octets faster than an array does
   let brackets = 0;
   for (const bracket of [0x7b, 0x5b]) {
-    for (let at = bytes.indexOf(bracket); at !== -1; at = bytes.indexOf(bracket, at + 1)) {
+    for (let at = octets.indexOf(bracket); at !== -1; at = octets.indexOf(bracket, at + 1)) {
       if (++brackets > maxDepth) return false;
     }
   }

@@ -51,6 +51,7 @@ export class Machine implements Disposable {
   readonly work: string = this.#folder('work');
   readonly home: string = this.#folder('home');
   readonly temporary: string = this.#folder('tmp');
+  readonly #running = new Set<ChildProcess>();
   #records = 0;
 
   /** Runs a command line to its end. */
@@ -68,6 +69,7 @@ export class Machine implements Disposable {
     const record = options.record === true ? join(this.#root, `record-${++this.#records}.json`) : undefined;
     const env = { ...this.environment(), ...recorded(record), ...options.env };
     const child = spawn(program, args, { cwd: this.work, env, stdio: 'pipe', timeout: 120_000, killSignal: 'SIGKILL' });
+    this.#running.add(child);
     let stderr = '';
     let stdout = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
@@ -78,6 +80,7 @@ export class Machine implements Disposable {
     const ended = new Promise<Ended>((resolve, reject) => {
       child.on('error', reject);
       child.on('close', (code, signal) => {
+        this.#running.delete(child);
         const known = record !== undefined && existsSync(record) ? { record: readRecord(record) } : {};
         resolve({ code: code ?? 128 + (constants.signals[signal ?? 'SIGKILL'] ?? 0), stdout, stderr, ...known });
       });
@@ -112,6 +115,8 @@ export class Machine implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    // what a test that failed has left
+    for (const child of this.#running) child.kill('SIGKILL');
     rmSync(this.#root, { recursive: true, force: true });
   }
 

@@ -26,6 +26,10 @@ describe('the quickstart', () => {
       'done',
       'done',
       'trusted',
+      'refused service-refused',
+      'done',
+      'trusted',
+      'refused identity-subject-mismatch',
       'refused nothing-found',
       'refused denied',
       'refused nothing-found',
@@ -41,6 +45,11 @@ describe('the quickstart', () => {
     const { status, stdout } = spawnSync(bulla, ['quickstart', '--exit'], { encoding: 'utf8' });
     assert.equal(status, 0);
     assert.match(stdout, /✓ verify at the gate, by digest +trusted +sealed by key/);
+    assert.match(
+      stdout,
+      /✗ an unknown pipeline asks for a certificate +refused +rule 'production' does not admit this token/,
+    );
+    assert.match(stdout, /✓ verify that this pipeline sealed it +trusted +sealed by https:\/\/ci\.example\.com/);
     assert.match(stdout, /✗ seal it with another key +refused +found .* expected .*\[signature-invalid\]/);
     assert.match(stdout, /every fake was refused/);
   });

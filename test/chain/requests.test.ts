@@ -214,6 +214,54 @@ describe('a sign asks', () => {
   });
 });
 
+describe('an attestation', () => {
+  const PREDICATE = ['--type', 'https://example.com/kind/v1', '--predicate', 'predicate.json'];
+  const ATTEST = ['attest', '--key', 'plain.key', ...PREDICATE];
+  const VERIFY_IT = ['verify-attestation', '--key', 'cosign.pub', '--type', 'https://example.com/kind/v1'];
+  before(() => writeFileSync(`${setting.machine.work}/predicate.json`, '{"n":1}'));
+
+  test('costs what a seal costs: 5 requests for a bundle, at most 7 in an .att tag, at most 9 without the referrers API', async () => {
+    const image = await setting.scene.image('to be attested');
+    for (const [front, flags, most] of [
+      [setting.front, [], 5],
+      [setting.front, [], 5],
+      [setting.front, ['--format', 'legacy'], 7],
+      [setting.front, ['--format', 'legacy'], 7],
+      [old, [], 9],
+    ] as const) {
+      const { run, requests } = await ask(front, image, ...ATTEST, ...flags);
+      assert.equal(run.code, 0, run.stderr);
+      assert.ok(requests.length <= most, requests.join(', '));
+    }
+  });
+
+  test('is verified in as many requests as a seal: 3 by digest, in either format', async () => {
+    for (const format of ['bundle', 'legacy']) {
+      const image = await setting.scene.image(`attested as ${format}`);
+      assert.equal((await ask(setting.front, image, ...ATTEST, '--format', format)).run.code, 0);
+      const { run, requests } = await ask(setting.front, image, ...VERIFY_IT);
+      assert.equal(run.code, 0, run.stderr);
+      assert.deepEqual(requests, ['GET referrers', 'GET manifests', 'GET blobs']);
+    }
+  });
+
+  test('is found among signatures and other attestations by what they say of themselves, without reading those', async () => {
+    const image = await sealedImage('sealed and attested', ['bundle', 'legacy']);
+    for (const type of ['https://example.com/other/v1', 'https://example.com/kind/v1', 'https://example.com/more/v1'])
+      await ask(setting.front, image, 'attest', '--key', 'plain.key', '--type', type, '--predicate', 'predicate.json');
+    assert.equal((await ask(setting.front, image, ...VERIFY_IT)).requests.length, 3);
+    assert.equal((await ask(setting.front, image, ...VERIFY)).requests.length, 3, 'nor does a verify read them');
+  });
+
+  test('is missed in every place: 4 requests, one for each and one for the image', async () => {
+    const image = await setting.scene.image('not attested');
+    const { run, requests } = await ask(setting.front, image, ...VERIFY_IT, '--json');
+    const document = assertRefusedJson(run, { code: 10, says: /./ });
+    assert.deepEqual(placesOf(document), ['referrers-api read', 'attestation-tag absent', 'fallback-tag absent']);
+    assert.deepEqual(requests, ['GET referrers', 'GET manifests', 'GET manifests', 'HEAD manifests']);
+  });
+});
+
 describe('a tree asks', () => {
   test('for the tags, the list, and once for each thing that it shows', async () => {
     const image = await sealedImage('tree', ['bundle', 'legacy']);

@@ -24,11 +24,19 @@ const FIRST_WORDS: Readonly<Record<number, string>> = {
   13: 'no certificate found on signature',
 };
 
+/** The same of `verify-attestation`. */
+const ATTESTATION_WORDS: Readonly<Record<number, string>> = {
+  10: 'no matching attestations',
+  11: 'image tag not found',
+  12: '(?:no matching attestations|none of the attestations matched the predicate type)',
+  13: 'no matching attestations',
+};
+
 /** Compares the exit code, and that what failed says so and prints nothing. */
 export function compareEnding(command: RecordedCommand, ran: Ran, ending: Ending): void {
   assert.equal(ran.code, ending.exit, `${nameOf(command)}\n${ran.stderr}`);
   if (ran.code === 0) return;
-  const words = FIRST_WORDS[ran.code] ?? '';
+  const words = (command.args[0] === 'verify-attestation' ? ATTESTATION_WORDS : FIRST_WORDS)[ran.code] ?? '';
   assert.match(ran.stderr, new RegExp(`^Error: ${words}`, 'm'), nameOf(command));
   // of several images the good ones are printed
   if (command.args.filter((arg) => arg.includes('/golden/')).length < 2) assert.equal(ran.stdout, '', nameOf(command));
@@ -48,6 +56,20 @@ export function compareVerified(command: RecordedCommand, ran: Ran, all: Ran): v
   assert.ok(shown.length > 0 && shown.every((element) => everything.includes(element)), nameOf(command));
   if (sameType.length === everything.length) assert.equal(all.stdout.length, recorded.length, nameOf(command));
   if (everything.length === 1) assert.equal(ran.stdout, recorded, nameOf(command));
+}
+
+/**
+ * Compares what is printed a line each: cosign prints referrers in no order, and those of one format.
+ *
+ * @param shapeOf where bulla wrote what is printed: a line of either without what is another each time
+ */
+export function compareLines(
+  command: RecordedCommand,
+  ran: Ran,
+  shapeOf: (line: string) => string = (line) => line,
+): void {
+  const lines = (text: string): readonly string[] => text.trimEnd().split('\n').map(shapeOf).toSorted();
+  assert.deepEqual(lines(ran.stdout), lines(command.outcome?.stdout ?? ''), nameOf(command));
 }
 
 /** The elements of a JSON array, or the lines of `-o text`, each as it was written. */

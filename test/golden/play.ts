@@ -1,5 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-import { copyFileSync, existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runInProcess, type Ran } from './in-process.ts';
@@ -30,8 +39,15 @@ const RECORDED_HOST = /\blocalhost:(?:5551|5563)\//g;
  */
 function equivalent(command: RecordedCommand, stage: Stage): readonly string[] {
   const [verb = '', ...rest] = PLAYED_AS[`${command.case} #${command.at}`] ?? command.args;
-  const format = verb === 'sign' && command.program === 'cosign-2.5.0' ? ['--format', 'legacy'] : [];
-  return [verb, ...format, ...rest].map((word) => onStage(word, stage));
+  return [verb, ...legacyFormat(command), ...rest].map((word) => onStage(word, stage));
+}
+
+/** How cosign 2 is told to write what it wrote. */
+function legacyFormat({ program, args }: RecordedCommand): readonly string[] {
+  if (program !== 'cosign-2.5.0') return [];
+  if (args[0] === 'sign' || args[0] === 'attest') return ['--format', 'legacy'];
+  const blob = args[0] === 'sign-blob' || args[0] === 'attest-blob';
+  return blob && !args.includes('--new-bundle-format') ? ['--new-bundle-format=false'] : [];
 }
 
 /** A recording that names no image, and says in words what was run. */
@@ -63,11 +79,13 @@ export class Folder {
   readonly path: string = mkdtempSync(join(tmpdir(), 'bulla-golden-'));
 
   constructor(name: string) {
-    for (const shared of ['_keys', '_inputs', '_stack']) symlinkSync(join(GOLDEN, shared), join(this.path, shared));
+    for (const shared of ['_keys', '_stack', '_pki']) symlinkSync(join(GOLDEN, shared), join(this.path, shared));
+    // What commands write, beside an input or in the place of a recorded file, must not come to lie in the recording.
+    cpSync(join(GOLDEN, '_inputs'), join(this.path, '_inputs'), { recursive: true });
     const own = join(GOLDEN, name);
     for (const file of readdirSync(own)) {
       if (!['layout', 'manifests', 'transcript.txt', 'plain.pem'].includes(file)) {
-        symlinkSync(join(own, file), join(this.path, file));
+        cpSync(join(own, file), join(this.path, file), { recursive: true });
       }
     }
     writeFileSync(join(this.path, 'junk.pub'), 'junk\n');

@@ -6,7 +6,21 @@ import { delimiter, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 
 /** The real clients that tests know. `docker` counts only where its daemon answers, so it is never required. */
-const CLIENTS = ['cosign-2', 'cosign-3', 'crane', 'oras', 'skopeo', 'buildah', 'podman', 'docker-registry'] as const;
+const CLIENTS = [
+  'cosign-2',
+  'cosign-3',
+  'rekor-cli',
+  'gitsign',
+  'git',
+  'sigstore-go-sign',
+  'sigstore-go-verify',
+  'crane',
+  'oras',
+  'skopeo',
+  'buildah',
+  'podman',
+  'docker-registry',
+] as const;
 export type ClientName = (typeof CLIENTS)[number];
 
 /** What a client did. */
@@ -111,6 +125,8 @@ function isolated(home: string): Record<string, string> {
     HOME: home,
     TMPDIR: home,
     LC_ALL: 'C',
+    GIT_CONFIG_NOSYSTEM: '1',
+    GIT_TERMINAL_PROMPT: '0',
     HTTP_PROXY: nowhere,
     HTTPS_PROXY: nowhere,
     NO_PROXY: local,

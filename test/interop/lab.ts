@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseDigest, type Digest } from '../../src/oci/index.ts';
+import type { StackEndpoints } from '../../src/up/index.ts';
 import { Layout } from '../golden/layout.ts';
 import { pushState } from '../golden/stage.ts';
 import { GOLDEN } from '../golden/transcript.ts';
@@ -42,6 +43,23 @@ export interface LabRegistry {
   readonly origin: string;
   /** Asks it to end, and waits. @returns its exit code and what it wrote to stderr */
   stop(): Promise<{ readonly code: number | null; readonly stderr: string }>;
+}
+
+/** How a stack is started. */
+export interface StackOptions {
+  readonly folder?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** A signing stack that runs for a test. */
+export interface LabStack extends LabRegistry {
+  readonly endpoints: StackEndpoints;
+  readonly data: string;
+  readonly child: ChildProcess;
+  /** what it wrote to stderr so far */
+  written(): string;
+  /** A token of its own issuer. @param claims `name=value` */
+  token(subject: string, claims?: readonly string[]): Promise<string>;
 }
 
 /** What the tests of one file share: a folder, and what runs until they are through. */
@@ -87,6 +105,30 @@ export class Lab {
     const { registry } = JSON.parse(readFileSync(ready, 'utf8')) as { registry: string };
     const { protocol, port } = new URL(registry);
     return this.#register(child, written, `${protocol}//localhost:${port}`);
+  }
+
+  /** Starts the signing stack, with a registry, by the command line. @param folder where it keeps its things; a fresh one unless told */
+  async serveStack(flags: readonly string[] = [], options: StackOptions = {}): Promise<LabStack> {
+    const { folder = this.folder(), env = {} } = options;
+    const ready = join(this.folder(), 'ready.json');
+    const data = join(folder, 'data');
+    const args = ['up', '--address', '127.0.0.1:0', '--data', data, '--ready-file', ready, ...flags];
+    const child = spawn(BULLA, args, {
+      cwd: folder,
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, ...env },
+    });
+    const written = collect(child);
+    await until(() => existsSync(ready), child, written);
+    const endpoints = JSON.parse(readFileSync(ready, 'utf8')) as StackEndpoints;
+    const registry = this.#register(child, written, endpoints.registry);
+    const token = async (subject: string, claims: readonly string[] = []): Promise<string> => {
+      const flagged = claims.flatMap((claim) => ['--claim', claim]);
+      const made = await this.bulla(['token', '--data', data, '--subject', subject, ...flagged], { env });
+      assert.equal(made.code, 0, made.stderr);
+      return made.stdout.trim();
+    };
+    return { ...registry, endpoints, data, token, child, written };
   }
 
   /** Starts Debian's registry (distribution 2.8), which does not know the referrers API. */

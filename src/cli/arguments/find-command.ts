@@ -31,13 +31,16 @@ export function findCommand(argv: readonly string[], commands: Commands, program
       commands,
       program,
     );
-  if (Object.hasOwn(commands, first.text))
+  const nested = second === undefined ? undefined : `${first.text} ${second.text}`;
+  // a command may have others beneath it
+  if (Object.hasOwn(commands, first.text) && (nested === undefined || !Object.hasOwn(commands, nested)))
     return { kind: 'command', name: first.text, rest: without(argv, [first.at]) };
-  if (!Object.hasOwn(GROUPS, first.text)) throw unknown(first.text, commands, program, '');
-  if (second === undefined) return { kind: 'help', name: first.text };
-  const name = `${first.text} ${second.text}`;
-  if (!Object.hasOwn(commands, name)) throw unknown(second.text, commands, program, first.text);
-  return { kind: 'command', name, rest: without(argv, [first.at, second.at]) };
+  if (nested === undefined || !Object.hasOwn(commands, nested)) {
+    if (!Object.hasOwn(GROUPS, first.text)) throw unknown(first.text, commands, program, '');
+    if (second === undefined) return { kind: 'help', name: first.text };
+    throw unknown(second.text, commands, program, first.text);
+  }
+  return { kind: 'command', name: nested, rest: without(argv, [first.at, second?.at ?? first.at]) };
 }
 
 interface Word {

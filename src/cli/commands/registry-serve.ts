@@ -2,13 +2,14 @@
 import { rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { ServeRegistryOptions } from '../../registry/index.ts';
-import type { AnsweredRequest } from '../../wire/index.ts';
 import { CliError } from '../cli-error.ts';
 import { defineCommand, type Command, type FlagValues } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT } from '../exit-code.ts';
 import { replaceFiles } from '../file/replace-files.ts';
+import { LISTEN_FLAGS, listening, TAG_FLAGS } from '../flags/listen.ts';
 import { writeJson } from '../output/json-document.ts';
+import { aborted, logRequest } from '../output/service.ts';
 
 const FLAGS = {
   address: {
@@ -24,35 +25,13 @@ const FLAGS = {
     placeholder: 'FILE',
     help: 'write {"registry":URL} to FILE once it serves',
   },
-  'write-once': {
-    kind: 'strings',
-    split: false,
-    placeholder: 'REPO-GLOB:TAG-GLOB',
-    help: "tags that keep what they were first given, for example '**:v*'",
-  },
-  mutable: {
-    kind: 'strings',
-    split: false,
-    placeholder: 'REPO-GLOB:TAG-GLOB',
-    help: 'tags that --write-once does not mean',
-  },
-  'tls-cert': { kind: 'string', default: '', placeholder: 'FILE', help: 'PEM of the certificate and its chain' },
-  'tls-key': { kind: 'string', default: '', placeholder: 'FILE', help: 'PEM of its private key' },
-  htpasswd: {
-    kind: 'string',
-    default: '',
-    placeholder: 'FILE',
-    help: 'who may push and pull (bcrypt, as htpasswd -B writes it)',
-  },
+  ...TAG_FLAGS,
+  ...LISTEN_FLAGS,
   url: {
     kind: 'string',
     default: '',
     placeholder: 'URL',
     help: 'where clients reach it, if that is not where it listens',
-  },
-  'insecure-listen': {
-    kind: 'boolean',
-    help: 'listen on any address without TLS or without users',
   },
 } as const;
 
@@ -84,11 +63,13 @@ export const command: Command = defineCommand({
     if (context.noNetwork) throw new CliError('network-forbidden', '--no-network: a registry is nothing but network');
     const options = serveOptions(context, flags);
     const readyFile = flags['ready-file'] === '' ? undefined : resolve(context.cwd, flags['ready-file']);
-    // a file of an earlier run must not tell that this one serves
-    if (readyFile !== undefined) rmSync(readyFile, { force: true });
+    // A file of an earlier run must not tell that this one serves; but one of a process that still runs is its own.
+    const onOwned = (): void => {
+      if (readyFile !== undefined) rmSync(readyFile, { force: true });
+    };
     const { serveRegistry } = await import('../../registry/index.ts');
     context.signal.throwIfAborted();
-    const registry = await serveRegistry(options);
+    const registry = await serveRegistry({ ...options, onOwned });
     try {
       announce(context, registry.url, options.data, readyFile);
       await aborted(context.signal);
@@ -107,37 +88,15 @@ function serveOptions(context: CommandContext, flags: Flags): ServeRegistryOptio
       hint: `for example: ${context.program} registry serve --data ./registry`,
     });
   }
-  const file = (name: string): string | undefined => (name === '' ? undefined : resolve(context.cwd, name));
-  const cert = file(flags['tls-cert']);
-  const key = file(flags['tls-key']);
-  if ((cert === undefined) !== (key === undefined)) {
-    throw new CliError('usage', '--tls-cert and --tls-key belong together: only one was given');
-  }
   return {
-    ...parseAddress(flags.address),
+    ...listening(context, flags.address, flags),
     data: resolve(context.cwd, flags.data),
     writeOnce: flags['write-once'],
     mutable: flags.mutable,
-    ...(cert === undefined || key === undefined ? {} : { tls: { cert, key } }),
-    htpasswd: file(flags.htpasswd),
     url: flags.url === '' ? undefined : flags.url,
-    insecureListen: flags['insecure-listen'],
     onWarning: (warning) => context.warn(warning),
     log: (request) => logRequest(context, request),
   };
-}
-
-/** `HOST:PORT`, `[::1]:PORT`, or `:PORT` for every address, as Go writes it. */
-function parseAddress(text: string): { readonly host: string; readonly port: number } {
-  const [, bracketed, plain, port] = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text) ?? [];
-  const host = bracketed ?? (plain === '' ? '::' : plain);
-  if (host === undefined || !(Number(port) <= 65_535)) {
-    throw new CliError(
-      'flag-invalid',
-      `invalid argument "${text.slice(0, 80)}" for "--address" flag: expected HOST:PORT`,
-    );
-  }
-  return { host, port: Number(port) };
 }
 
 function announce(context: CommandContext, url: string, data: string, readyFile: string | undefined): void {
@@ -147,21 +106,4 @@ function announce(context: CommandContext, url: string, data: string, readyFile:
   }
   context.stderr(`serving ${url} from ${data}\n`);
   if (context.json) writeJson(context, { ...document, warnings: context.warnings });
-}
-
-function logRequest(
-  context: CommandContext,
-  { method, path, status, milliseconds, address, error }: AnsweredRequest,
-): void {
-  if (error !== undefined) {
-    const cause = error instanceof Error ? error.message : 'unknown';
-    context.warn(`${method} ${path} ${status}: ${cause}`);
-  } else context.debug(`${address} ${method} ${path} ${status} ${milliseconds.toFixed(1)} ms`);
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((done) => {
-    if (signal.aborted) done();
-    else signal.addEventListener('abort', () => done(), { once: true });
-  });
 }

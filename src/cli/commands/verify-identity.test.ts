@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { runRecorded, type Ran } from '../recording-host.fixture.ts';
@@ -75,10 +77,34 @@ describe('verify of an identity', () => {
     assert.match(stdout, /"Bundle":\{"SignedEntryTimestamp"/);
   });
 
-  it('says that a trusted root is needed, without one', async () => {
+  it('believes the public instance, as it is built in, where nobody says whom to believe, and says so', async () => {
     const { code, stdout, stderr } = await verify('keyless-3.1.1-rekor1', IDENTITY);
-    assert.deepEqual([code, stdout], [1, '']);
-    assert.match(stderr, /^Error: verification of an identity needs --trusted-root FILE in this version/);
+    assert.deepEqual([code, stdout], [12, '']);
+    assert.match(stderr, /^trust: built in: the public instance of Sigstore, root \d+ of 20\d\d-/m);
+    assert.match(stderr, /\[log-unknown\]/);
+    const json = JSON.parse((await verify('keyless-3.1.1-rekor1', ['--json', ...IDENTITY])).stdout) as {
+      trust: { kind: string; rootVersion: number };
+    };
+    assert.equal(json.trust.kind, 'built-in');
+    assert.ok(json.trust.rootVersion > 0);
+  });
+
+  it('takes authorities of one’s own, by roots and intermediates or by their chain', async () => {
+    const chain = join(golden, '_stack/fulcio-chain.pem');
+    const log = { SIGSTORE_REKOR_PUBLIC_KEY: '_stack/rekor1.pub', SIGSTORE_CT_LOG_PUBLIC_KEY_FILE: '_stack/ctfe.pub' };
+    for (const own of [
+      ['--certificate-chain', chain],
+      ['--ca-roots', chain],
+    ]) {
+      const ran = await verify('keyless-2.5.0-env', [...IDENTITY, ...own], log);
+      assert.equal(ran.code, 0, ran.stderr);
+    }
+    const other = await verify('keyless-2.5.0-env', [...IDENTITY, '--ca-roots', '_pki/root.crt'], log);
+    assert.equal(other.code, 12);
+    assert.match(other.stderr, /\[certificate-/);
+    const cross = await verify('keyless-2.5.0-env', [...IDENTITY, '--ca-roots', '_pki/leaf.crt'], log);
+    assert.equal(cross.code, 1);
+    assert.match(cross.stderr, /no certificate that is a root or leads to one/);
   });
 
   it('ends with 12 for another identity, claim or issuer, and says how it differs', async () => {
@@ -91,6 +117,39 @@ describe('verify of an identity', () => {
       const ran = await verify('keyless-3.1.1-rekor1', [...flags, ...ROOT]);
       assert.equal(ran.code, 12);
       assert.ok(ran.stderr.includes(`[${code}]`), ran.stderr);
+    }
+  });
+
+  it('takes several identities from a file, and any of them may have sealed', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'bulla-identities-'));
+    try {
+      const file = join(folder, 'identities.yaml');
+      const other = '- { subject: other@lab.example, issuer: http://localhost:5570/oidc }\n';
+      const ours = "- { subjectRegexp: '^dev@', issuer: http://localhost:5570/oidc }\n";
+      for (const [content, code] of [
+        [other + ours, 0],
+        [other, 12],
+      ] as const) {
+        writeFileSync(file, content);
+        const ran = await verify('keyless-3.1.1-rekor1', ['--identities', file, ...ROOT]);
+        assert.equal(ran.code, code, ran.stderr);
+      }
+      const both = await verify('keyless-3.1.1-rekor1', ['--identities', file, '--key', '_keys/cosign.pub', ...ROOT]);
+      assert.equal(both.code, 1);
+      assert.match(both.stderr, /exactly one of: key reference \(--key\) or certificate identity/);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('asks for any claim that a certificate may carry', async () => {
+    for (const claim of [
+      '--certificate-claim=runnerEnvironment=github-hosted',
+      '--certificate-claim-regexp=buildTrigger=^p',
+    ]) {
+      const ran = await verify('keyless-3.1.1-rekor1', [...IDENTITY, claim, ...ROOT]);
+      assert.equal(ran.code, 12);
+      assert.match(ran.stderr, /no (?:runnerEnvironment|buildTrigger), expected .* \[identity-claim-mismatch\]/);
     }
   });
 

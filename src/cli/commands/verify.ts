@@ -7,14 +7,17 @@ import { EXIT, exitCodeOf } from '../exit-code.ts';
 import { parseAnnotations } from '../flags/annotations.ts';
 import { attachmentTarget, checkTagPrefix } from '../flags/attachment.ts';
 import { COSIGN_VERIFY_FLAGS } from '../flags/cosign-verify.ts';
-import { IDENTITY_FLAGS, identityAsked, loadIdentity } from '../flags/identity.ts';
-import { KEY_FLAG, loadPublicKeys } from '../flags/key.ts';
+import { loadExpectedSigners } from '../flags/expected-signers.ts';
+import { IDENTITY_FLAGS } from '../flags/identity.ts';
+import { KEY_FLAG } from '../flags/key.ts';
+import { PKI_FLAGS } from '../flags/pki.ts';
 import { openEvidence, openRepository, REGISTRY_FLAGS, type OpenedRepository } from '../flags/registry.ts';
-import { loadEvidenceDemand, TRUST_FLAGS } from '../flags/trust.ts';
+import { TRUST_FLAGS, type TrustOptions } from '../flags/trust.ts';
 import { writeJson } from '../output/json-document.ts';
 import { exitCodeOfVerdicts, type ImageVerdict } from '../output/verdict-exit-code.ts';
 import { cosignElements, cosignHeader, cosignSigners, cosignText } from '../output/verdict-cosign.ts';
 import { verdictDocument } from '../output/verdict-json.ts';
+import { mayBeOutdated, type TrustSource } from '../output/trust-origin.ts';
 import { explainVerdict } from '../output/verdict-text.ts';
 
 const FLAGS = {
@@ -49,6 +52,7 @@ const FLAGS = {
   },
   'local-image': { kind: 'boolean', help: 'IMAGE is the folder of an OCI layout; no socket is opened' },
   ...IDENTITY_FLAGS,
+  ...PKI_FLAGS,
   ...TRUST_FLAGS,
   ...COSIGN_VERIFY_FLAGS,
   ...REGISTRY_FLAGS,
@@ -80,15 +84,20 @@ export const command: Command = defineCommand({
     );
     checkTagPrefix(flags);
     if (flags['require-digest']) requireDigests(images, opened);
-    const expectation = await expectationOf(context, flags);
+    let { expectation, origin } = await expectationOf(context, flags);
+    if (origin !== undefined && !context.json) context.stderr(`trust: ${origin.text}\n`);
     const verdicts: ImageVerdict[] = [];
     for (const [at, image] of images.entries()) {
-      const verdict = await verifyOne(context, image, opened[at], expectation, flags);
+      let verdict = await verifyOne(context, image, opened[at], expectation, flags);
+      if (mayBeOutdated(origin, codesOf(verdict.verdict))) {
+        ({ expectation, origin } = await expectationOf(context, flags, { fresh: true }));
+        verdict = await verifyOne(context, image, opened[at], expectation, flags);
+      }
       if (verdict.verdict.kind === 'undecided') throwIfEnded(context.signal);
       verdicts.push(verdict);
       if (!context.json) report(context, verdict, expectation, flags);
     }
-    if (context.json) writeJson(context, verdictDocument(verdicts, context.warnings, expectation));
+    if (context.json) writeJson(context, verdictDocument(verdicts, context.warnings, expectation, origin));
     return exitCodeOfVerdicts(verdicts);
   },
 });
@@ -104,33 +113,25 @@ function throwIfEnded(signal: AbortSignal): void {
   if (signal.aborted && exitCodeOf(signal.reason) !== EXIT.undecided) signal.throwIfAborted();
 }
 
-async function expectationOf(context: CommandContext, flags: Flags): Promise<Expectation> {
+interface Asked {
+  readonly expectation: Expectation;
+  /** where the trusted root came from, where nobody named it */
+  readonly origin?: TrustSource;
+}
+
+/** Why seals of an image were rejected; none where one was accepted. */
+function codesOf(verdict: Verdict): readonly string[] {
+  return verdict.kind === 'trusted' ? [] : verdict.rejected.map(({ code }) => code);
+}
+
+async function expectationOf(context: CommandContext, flags: Flags, options: TrustOptions = {}): Promise<Asked> {
   const annotations = parseAnnotations(flags.annotations);
   const rest = { annotations, checkClaims: flags['check-claims'] };
   if (!flags['check-claims']) {
     context.warn('--check-claims=false: annotations are not checked, and a legacy seal of another image passes');
   }
-  const identity = identityAsked(flags);
-  if (flags.key.length > 0 && identity) {
-    throw new CliError(
-      'usage',
-      'exactly one of: key reference (--key) or certificate identity (--certificate-identity or --certificate-identity-regexp), must be provided',
-    );
-  }
-  if (identity) {
-    const expected = await loadIdentity(flags);
-    const evidence = await loadEvidenceDemand(context, flags, 'identities');
-    if (evidence === undefined) throw new CliError('usage', 'verification of an identity needs --trusted-root FILE');
-    return { signers: { kind: 'identities', identities: [expected], evidence }, ...rest };
-  }
-  if (flags.key.length === 0) {
-    throw new CliError('usage', '--key is required: whose seal is expected?', {
-      hint: 'for example: bulla verify --key cosign.pub IMAGE; or an identity: --certificate-identity, --certificate-oidc-issuer and --trusted-root',
-    });
-  }
-  const keys = await loadPublicKeys(context, flags.key);
-  const evidence = await loadEvidenceDemand(context, flags, 'keys');
-  return { signers: { kind: 'keys', keys, ...(evidence === undefined ? {} : { evidence }) }, ...rest };
+  const { signers, ...whence } = await loadExpectedSigners(context, flags, 'verify', options);
+  return { expectation: { signers, ...rest }, ...whence };
 }
 
 async function verifyOne(

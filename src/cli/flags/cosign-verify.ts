@@ -34,23 +34,9 @@ export const COSIGN_VERIFY_FLAGS = {
     hidden: true,
     deprecated: 'SBOMs belong into attestations',
   },
-  'timestamp-certificate-chain': {
-    kind: 'string',
-    help: 'trust of timestamps',
-    hidden: true,
-    refused: NO_TRUSTED_ROOT as string,
-  },
   certificate: {
     kind: 'string',
     help: 'a certificate beside the seal',
-    hidden: true,
-    refused: NO_TRUSTED_ROOT as string,
-  },
-  'certificate-chain': { kind: 'string', help: 'its chain', hidden: true, refused: NO_TRUSTED_ROOT as string },
-  'ca-roots': { kind: 'string', help: 'roots of certificates', hidden: true, refused: NO_TRUSTED_ROOT as string },
-  'ca-intermediates': {
-    kind: 'string',
-    help: 'intermediates of certificates',
     hidden: true,
     refused: NO_TRUSTED_ROOT as string,
   },

@@ -9,7 +9,7 @@ import { passwordsToOpen } from './password.ts';
  *
  * @throws CliError as {@link readKeyReference} and {@link passwordsToOpen}; TrustError as `decodePrivateKey`
  */
-async function loadPrivateKey(context: CommandContext, reference: string): Promise<PrivateKey> {
+export async function loadPrivateKey(context: CommandContext, reference: string): Promise<PrivateKey> {
   const bytes = await readKeyReference(context, reference, 'private key');
   return await openPrivateKey(context, bytes, reference);
 }

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { EvidenceDemand, TrustedRoot } from '../../trust/index.ts';
+import type { EvidenceDemand, TrustedRoot, WitnessDemand } from '../../trust/index.ts';
 import { CliError } from '../cli-error.ts';
 import type { FlagValues } from '../command.ts';
 import type { CommandContext } from '../context.ts';
+import type { TrustSource } from '../output/trust-origin.ts';
+import type { OwnPki } from './own-pki.ts';
+import { PKI_FLAGS } from './pki.ts';
 
 /** Whom one believes about certificates, logs and times, and which of these checks are left out. */
 export const TRUST_FLAGS = {
@@ -23,6 +26,18 @@ export const TRUST_FLAGS = {
     help: 'a certificate need not be in a certificate log',
     hidden: true,
   },
+  'witness-key': {
+    kind: 'strings',
+    split: false,
+    placeholder: 'VKEY',
+    help: 'a witness that must have cosigned what the log says, as it publishes its key (name+id+key)',
+  },
+  'witness-threshold': {
+    kind: 'integer',
+    min: 1,
+    placeholder: 'NUMBER',
+    help: 'how many of these witnesses must have; all unless told',
+  },
   'private-infrastructure': {
     kind: 'boolean',
     help: 'as --insecure-ignore-tlog',
@@ -37,7 +52,7 @@ export const TRUST_FLAGS = {
   },
 } as const;
 
-type Flags = FlagValues<typeof TRUST_FLAGS>;
+type Flags = FlagValues<typeof TRUST_FLAGS> & Partial<FlagValues<typeof PKI_FLAGS>>;
 
 /** cosign's variables, each with a file that is one part of a trusted root. */
 const VARIABLES = {
@@ -47,26 +62,51 @@ const VARIABLES = {
   timestamps: 'SIGSTORE_TSA_CERTIFICATE_FILE',
 } as const;
 
+/** What is demanded beside a signature. */
+export interface DemandedEvidence {
+  readonly evidence: EvidenceDemand;
+  /** where the trusted root came from, where nobody named it */
+  readonly origin?: TrustSource;
+}
+
+/** What is demanded beside the signature of an identity, and beside that of a key. */
+export async function loadEvidenceDemand(
+  context: CommandContext,
+  flags: Flags,
+  expected: 'identities',
+  options?: TrustOptions,
+): Promise<DemandedEvidence>;
+export async function loadEvidenceDemand(
+  context: CommandContext,
+  flags: Flags,
+  expected: 'keys',
+  options?: TrustOptions,
+): Promise<DemandedEvidence | undefined>;
 /**
  * What is demanded beside a signature. For a key nothing is unless somebody says whom to believe about it: a trusted root, or the variable
- * that names the log's key.
+ * that names the log's key. For an identity it is what the command line names, else the variables, else what `initialize` fetched, else the
+ * public instance's root that is built in.
  *
- * @throws CliError `usage` if an identity is asked and nobody says who may certify it; `file-missing`, `file-unreadable`, `input-too-large`;
- * TrustError as `decodeTrustedRoot`
+ * @throws CliError `usage` for flags that need a trusted root or say two things; `file-missing`, `file-unreadable`, `input-too-large`; TrustError
+ * as `decodeTrustedRoot`; as `loadTrust` of keyless
  */
 export async function loadEvidenceDemand(
   context: CommandContext,
   flags: Flags,
   expected: 'keys' | 'identities',
-): Promise<EvidenceDemand | undefined> {
-  const trustedRoot = await loadTrustedRoot(context, flags, expected);
+  options: TrustOptions = {},
+): Promise<DemandedEvidence | undefined> {
+  const loaded = await loadTrustedRoot(context, flags, expected, options);
   const { 'use-signed-timestamps': signedTimestamps, 'insecure-ignore-sct': ignoreScts } = flags;
-  if (trustedRoot === undefined) {
+  const witnesses = await witnessesAsked(flags);
+  if (loaded === undefined) {
     const lost = signedTimestamps
       ? 'use-signed-timestamps'
-      : flags['rekor-url'] === undefined
-        ? undefined
-        : 'rekor-url';
+      : witnesses !== undefined
+        ? 'witness-key'
+        : flags['rekor-url'] === undefined
+          ? undefined
+          : 'rekor-url';
     if (lost !== undefined)
       throw new CliError(
         'usage',
@@ -76,34 +116,86 @@ export async function loadEvidenceDemand(
   }
   if (ignoreScts && expected === 'identities')
     context.warn('Skipping SCT verification: a certificate that no certificate log has seen is accepted.');
-  return {
+  const { trustedRoot, origin } = loaded;
+  const evidence: EvidenceDemand = {
     trustedRoot,
-    ignoreLog: flags['insecure-ignore-tlog'] || flags['private-infrastructure'],
+    ignoreLog: ignoresLog(flags),
     ignoreScts,
     signedTimestamps,
     now: context.now(),
+    ...(witnesses === undefined ? {} : { witnesses }),
   };
+  return { evidence, ...(origin === undefined ? {} : { origin }) };
+}
+
+async function witnessesAsked(flags: Flags): Promise<WitnessDemand | undefined> {
+  const { 'witness-key': vkeys, 'witness-threshold': threshold } = flags;
+  if (vkeys.length === 0) {
+    if (threshold !== undefined)
+      throw new CliError('usage', '--witness-threshold needs --witness-key: which witnesses?');
+    return undefined;
+  }
+  if (ignoresLog(flags))
+    throw new CliError(
+      'usage',
+      '--witness-key asks what witnesses saw of a log, and --insecure-ignore-tlog asks for no log',
+    );
+  return (await import('./witnesses.ts')).demandWitnesses(vkeys, threshold);
+}
+
+/** How a trusted root is looked for that nobody names. */
+export interface TrustOptions {
+  /** asks for the newest, however lately it was asked for */
+  readonly fresh?: boolean;
+}
+
+interface LoadedRoot {
+  readonly trustedRoot: TrustedRoot;
+  readonly origin?: TrustSource;
 }
 
 async function loadTrustedRoot(
   context: CommandContext,
   flags: Flags,
   expected: 'keys' | 'identities',
-): Promise<TrustedRoot | undefined> {
+  options: TrustOptions,
+): Promise<LoadedRoot | undefined> {
+  const own = await ownPki(context, flags);
   const file = flags['trusted-root'];
-  // Loaded only now: a key alone needs nothing of certificates and logs.
-  if (file !== undefined) return (await import('./trusted-root.ts')).readTrustedRoot(context, file);
-  const variable = expected === 'keys' ? VARIABLES.log : VARIABLES.authorities;
-  if ((context.env[variable] ?? '') !== '') {
-    const { readTrustedRootParts } = await import('./trusted-root.ts');
-    return readTrustedRootParts(context, VARIABLES);
+  if (file !== undefined) {
+    if (own !== undefined)
+      throw new CliError('usage', '--trusted-root says who may certify and give timestamps: leave the other files out');
+    // Loaded only now: a key alone needs nothing of certificates and logs.
+    return { trustedRoot: await (await import('./trusted-root.ts')).readTrustedRoot(context, file) };
   }
-  if (expected === 'keys') return undefined;
-  throw new CliError(
-    'usage',
-    'verification of an identity needs --trusted-root FILE in this version: who may certify identities?',
-    {
-      hint: 'trusted_root.json of the public instance or of your own; cosign keeps the one it downloaded below ~/.sigstore/root',
-    },
-  );
+  const rest = await loadRest(context, flags, expected, own !== undefined, options);
+  return rest === undefined || own === undefined ? rest : { ...rest, trustedRoot: { ...rest.trustedRoot, ...own } };
+}
+
+async function loadRest(
+  context: CommandContext,
+  flags: Flags,
+  expected: 'keys' | 'identities',
+  own: boolean,
+  options: TrustOptions,
+): Promise<LoadedRoot | undefined> {
+  const has = (name: keyof typeof VARIABLES): boolean => (context.env[VARIABLES[name]] ?? '') !== '';
+  // Of one's own authorities one may also believe no log: then nothing more is needed.
+  const enough = own && ignoresLog(flags) && (expected === 'keys' || flags['insecure-ignore-sct']);
+  // For a key one variable says it all, and nothing of keyless signing is loaded.
+  if (enough || (expected === 'keys' && has('log'))) {
+    const { readTrustedRootParts } = await import('./trusted-root.ts');
+    return { trustedRoot: await readTrustedRootParts(context, VARIABLES) };
+  }
+  if (expected === 'keys' && !own) return undefined;
+  return (await import('./default-trust.ts')).loadDefaultTrust(context, options);
+}
+
+function ignoresLog(flags: Flags): boolean {
+  return flags['insecure-ignore-tlog'] || flags['private-infrastructure'];
+}
+
+async function ownPki(context: CommandContext, flags: Flags): Promise<OwnPki | undefined> {
+  const asked = Object.keys(PKI_FLAGS).some((name) => flags[name as keyof typeof PKI_FLAGS] !== undefined);
+  return asked ? (await import('./own-pki.ts')).readOwnPki(context, flags) : undefined;
 }

@@ -13,6 +13,7 @@ export interface SealFiles {
   readonly bundle: string | undefined;
   readonly 'output-payload': string | undefined;
   readonly 'output-signature': string | undefined;
+  readonly 'output-certificate': string | undefined;
 }
 
 /**
@@ -25,7 +26,7 @@ export function checkSealFiles(
   files: SealFiles,
   made: { readonly images: number; readonly formats: readonly SealFormat[] },
 ): void {
-  for (const flag of ['bundle', 'output-payload', 'output-signature'] as const) {
+  for (const flag of ['bundle', 'output-payload', 'output-signature', 'output-certificate'] as const) {
     const name = files[flag];
     if (name === undefined) continue;
     if (made.images > 1) {
@@ -41,11 +42,17 @@ export function checkSealFiles(
   }
 }
 
-/** Writes what was asked for, of the first seal that was made. @throws CliError `file-unwritable` */
+/**
+ * Writes what was asked for, of the first seal that was made.
+ *
+ * @param certificate PEM, where there is one
+ * @throws CliError `file-unwritable`
+ */
 export async function writeSealFiles(
   context: Pick<CommandContext, 'cwd' | 'stderr'>,
   files: SealFiles,
   signed: SignedImage,
+  certificate?: string,
 ): Promise<void> {
   const first = signed.seals[0];
   const bundled = signed.seals.find((seal) => seal.format === 'bundle');
@@ -60,9 +67,14 @@ export async function writeSealFiles(
   if (files['output-signature'] !== undefined) {
     await writeFileAtomically(context, files['output-signature'], new TextEncoder().encode(encodeBase64(signature)));
   }
+  if (files['output-certificate'] !== undefined && certificate !== undefined) {
+    await writeFileAtomically(context, files['output-certificate'], new TextEncoder().encode(certificate));
+    context.stderr(`Wrote certificate to file ${files['output-certificate']}\n`);
+  }
 }
 
-function checkWritable(name: string, path: string): void {
+/** Refuses a file that could not be written. @throws CliError `file-unwritable` */
+export function checkWritable(name: string, path: string): void {
   try {
     const found = statSync(path, { throwIfNoEntry: false });
     if (found === undefined || found.isFile()) accessSync(dirname(path), constants.W_OK);

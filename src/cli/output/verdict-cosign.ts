@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { logCheckOf, type Expectation, type Seal } from '../../image/index.ts';
+import type { WitnessDemand } from '../../trust/index.ts';
 import { goJson, type Json } from '../../wire/index.ts';
 import { printable } from './printable.ts';
 import { certifiedClaims, logEntryOf, timestampOf } from './seal-claims.ts';
@@ -18,7 +19,10 @@ const LOG = {
 /**
  * What was checked, in cosign's words: pipelines read them. The line on the log says what is true here.
  */
-export function cosignHeader({ image }: ImageVerdict, { annotations, checkClaims, signers }: Expectation): string {
+export function cosignHeader(
+  { image }: Pick<ImageVerdict, 'image'>,
+  { annotations, checkClaims, signers }: Expectation,
+): string {
   const log = logCheckOf(signers);
   const byIdentity = signers.kind === 'identities';
   const checks = [
@@ -27,6 +31,7 @@ export function cosignHeader({ image }: ImageVerdict, { annotations, checkClaims
       : []),
     ...(checkClaims === false ? [] : ['The cosign claims were validated']),
     ...(log === 'verified' ? [LOG[log]] : []),
+    ...witnessed(signers.evidence?.witnesses),
     ...(signers.evidence?.signedTimestamps === true ? ['The signed timestamps were verified'] : []),
     byIdentity
       ? 'The code-signing certificate was verified using trusted certificate authority certificates'
@@ -37,6 +42,12 @@ export function cosignHeader({ image }: ImageVerdict, { annotations, checkClaims
       : []),
   ];
   return `\nVerification for ${image} --\nThe following checks were performed on each of these signatures:\n${checks.map((check) => `  - ${check}\n`).join('')}`;
+}
+
+function witnessed(demand: WitnessDemand | undefined): readonly string[] {
+  if (demand === undefined) return [];
+  const { keys, threshold } = demand;
+  return [`What the log said was cosigned by at least ${threshold} of ${keys.length} witnesses`];
 }
 
 /** Who sealed, where what goes to stdout does not say it: lines that cosign writes to stderr with `-o text`. */

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { RefusalReason, Verdict } from '../../image/index.ts';
+import type { RefusalReason, Seal, Verdict } from '../../image/index.ts';
 import { EXIT } from '../exit-code.ts';
 
-/** One image of a `verify`, with its answer. */
-export interface ImageVerdict {
+/** One image of a `verify` or `verify-attestation`, with its answer. */
+export interface ImageVerdict<S extends Seal = Seal> {
   /** as it was typed */
   readonly image: string;
   /** `registry/repository`, or the path of a layout */
   readonly repository: string;
-  readonly verdict: Verdict;
+  readonly verdict: Verdict<S>;
 }
 
 const OF_REFUSAL: Readonly<Record<RefusalReason, number>> = {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { logCheckOf, type Expectation, type LogCheck, type Rejection, type Seal } from '../../image/index.ts';
 import type { Json } from '../../wire/index.ts';
+import { trustDocument, type TrustSource } from './trust-origin.ts';
 import { exitCodeOfVerdict, exitCodeOfVerdicts, type ImageVerdict } from './verdict-exit-code.ts';
 
 const LOG: Readonly<Record<LogCheck, string>> = {
@@ -9,21 +10,32 @@ const LOG: Readonly<Record<LogCheck, string>> = {
   'not-checked': 'not checked',
 };
 
-/** What `verify --json` writes. The shape is documented in docs/cli.md and kept. */
-export function verdictDocument(
-  verdicts: readonly ImageVerdict[],
+/**
+ * What `verify --json` and `verify-attestation --json` write. The shape is documented in docs/cli.md and kept.
+ *
+ * @param describe writes a seal
+ */
+export function verdictDocument<S extends Seal>(
+  verdicts: readonly ImageVerdict<S>[],
   warnings: readonly string[],
   { signers }: Pick<Expectation, 'signers'>,
+  origin?: TrustSource,
+  describe: (seal: S) => object = sealDocument,
 ): object {
   const log = LOG[logCheckOf(signers)];
   return {
     exitCode: exitCodeOfVerdicts(verdicts),
-    images: verdicts.map((verdict) => imageDocument(verdict, log)),
+    images: verdicts.map((verdict) => imageDocument(verdict, log, describe)),
+    trust: trustDocument(origin),
     warnings,
   };
 }
 
-function imageDocument({ image, repository, verdict }: ImageVerdict, log: string): object {
+function imageDocument<S extends Seal>(
+  { image, repository, verdict }: ImageVerdict<S>,
+  log: string,
+  describe: (seal: S) => object,
+): object {
   return {
     image,
     repository,
@@ -33,7 +45,7 @@ function imageDocument({ image, repository, verdict }: ImageVerdict, log: string
     ...(verdict.kind === 'undecided' ? { cause: { code: verdict.cause.code, message: verdict.cause.message } } : {}),
     exitCode: exitCodeOfVerdict(verdict),
     log,
-    seals: verdict.kind === 'trusted' ? verdict.seals.map(sealDocument) : [],
+    seals: verdict.kind === 'trusted' ? verdict.seals.map(describe) : [],
     rejected: verdict.rejected.map(rejectionDocument),
     nearest: verdict.kind === 'refused' && verdict.nearest !== undefined ? rejectionDocument(verdict.nearest) : null,
     places: verdict.places,
@@ -41,7 +53,8 @@ function imageDocument({ image, repository, verdict }: ImageVerdict, log: string
   };
 }
 
-function sealDocument(seal: Seal): object {
+/** A seal that was accepted. */
+export function sealDocument(seal: Seal): object {
   return {
     format: seal.format,
     place: seal.place,
@@ -54,19 +67,23 @@ function sealDocument(seal: Seal): object {
   };
 }
 
-function signerDocument(signer: Seal['signer']): object {
+/** Who sealed: a key or an identity. */
+export function signerDocument(signer: Seal['signer']): object {
   if (signer.kind === 'key') return { kind: 'key', algorithm: signer.key.algorithm, hint: signer.key.hint };
   const { subject, claims } = signer.identity;
   return { kind: 'identity', subject, issuer: claims.issuer ?? null, claims };
 }
 
-function evidenceDocument({ logEntries, timestamps }: NonNullable<Seal['evidence']>): object {
+/** What logs and clocks said. */
+export function evidenceDocument({ logEntries, timestamps }: NonNullable<Seal['evidence']>): object {
   return {
-    logEntries: logEntries.map(({ log, index, integratedTime }) => ({
+    logEntries: logEntries.map(({ log, index, integratedTime, witnesses, cosignatureLines }) => ({
       log: log.baseUrl,
       logId: Buffer.from(log.logId).toString('base64'),
       index,
       integratedTime: integratedTime?.toISOString() ?? null,
+      witnesses: witnesses.map(({ name, time }) => ({ name, time: time.toISOString() })),
+      cosignatureLines,
     })),
     timestamps: timestamps.map(({ authority, time }) => ({
       authority: authority.uri ?? null,

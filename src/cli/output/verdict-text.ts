@@ -7,12 +7,28 @@ import type { ImageVerdict } from './verdict-exit-code.ts';
 
 const MAX_SHOWN = 5;
 
-/** What is said of each refusal. The first words are cosign's: pipelines look for them. */
-const REASONS: Readonly<Record<RefusalReason, string>> = {
-  'nothing-found': 'no signatures found',
-  'image-missing': 'image tag not found',
-  'none-accepted': 'no matching signatures',
-  'key-seals-only': 'no certificate found on signature',
+/** The words for what was looked for. */
+export interface VerdictWords {
+  /** what is said of each refusal. The first words are cosign's: pipelines look for them */
+  readonly reasons: Readonly<Record<RefusalReason, string>>;
+  /** one of them */
+  readonly thing: string;
+  /** what was done to the image, for example `sealed` */
+  readonly done: string;
+  /** how to do it */
+  readonly how: string;
+}
+
+const SIGNATURE_WORDS: VerdictWords = {
+  reasons: {
+    'nothing-found': 'no signatures found',
+    'image-missing': 'image tag not found',
+    'none-accepted': 'no matching signatures',
+    'key-seals-only': 'no certificate found on signature',
+  },
+  thing: 'seal',
+  done: 'sealed',
+  how: 'seal it with: bulla sign --key cosign.key IMAGE@DIGEST',
 };
 
 const PLACES: Readonly<Record<PlaceName, string>> = {
@@ -20,6 +36,7 @@ const PLACES: Readonly<Record<PlaceName, string>> = {
   'fallback-tag': 'referrers (fallback tag)',
   layout: 'layout',
   'signature-tag': '.sig tag',
+  'attestation-tag': '.att tag',
 };
 
 /**
@@ -29,30 +46,36 @@ const PLACES: Readonly<Record<PlaceName, string>> = {
 export function explainVerdict(
   context: Pick<CommandContext, 'color'>,
   { image, repository, verdict }: ImageVerdict,
+  words: VerdictWords = SIGNATURE_WORDS,
 ): string {
   const paint = style(context.color);
   if (verdict.kind === 'trusted') return '';
   const name = verdict.digest === undefined || image.includes('@') ? image : `${image} (${verdict.digest})`;
-  const lines = [`${paint.red('Error:')} ${headline(verdict, printable(name), repository)}`];
+  const lines = [`${paint.red('Error:')} ${headline(verdict, printable(name), repository, words)}`];
   for (const rejection of verdict.rejected.slice(0, MAX_SHOWN)) lines.push(`  - ${describe(rejection)}`);
   if (verdict.rejected.length > MAX_SHOWN)
     lines.push(`  - and ${verdict.rejected.length - MAX_SHOWN} more (--json lists all)`);
   if (verdict.kind === 'refused' && verdict.reason !== 'image-missing')
     lines.push(`  looked in: ${verdict.places.map(place).join(', ')}`);
-  const hint = hintFor(verdict);
+  const hint = hintFor(verdict, words);
   if (hint !== undefined) lines.push(`${paint.dim('hint:')} ${hint}`);
   return `${lines.join('\n')}\n`;
 }
 
-function headline(verdict: Exclude<Verdict, { kind: 'trusted' }>, name: string, repository: string): string {
+function headline(
+  verdict: Exclude<Verdict, { kind: 'trusted' }>,
+  name: string,
+  repository: string,
+  { reasons, thing, done }: VerdictWords,
+): string {
   if (verdict.kind === 'undecided') {
-    return `undecided: ${name}: could not find out who sealed it: ${printable(verdict.cause.message)} [${verdict.cause.code}]`;
+    return `undecided: ${name}: could not find out who ${done} it: ${printable(verdict.cause.message)} [${verdict.cause.code}]`;
   }
-  const reason = REASONS[verdict.reason];
+  const reason = reasons[verdict.reason];
   if (verdict.reason === 'image-missing') return `${reason}: ${name}: ${repository} has no such image`;
-  if (verdict.reason === 'nothing-found') return `${reason}: ${name}: nobody sealed this digest`;
-  const count = verdict.rejected.length;
-  return `${reason}: ${name}: ${count === 1 ? 'one seal was found, and it is not accepted' : `${count} seals were found, and none is accepted`}`;
+  if (verdict.reason === 'nothing-found') return `${reason}: ${name}: nobody ${done} this digest`;
+  const count = verdict.rejected.filter(({ code }) => code !== 'not-attestation').length;
+  return `${reason}: ${name}: ${count === 1 ? `one ${thing} was found, and it is not accepted` : `${count} ${thing}s were found, and none is accepted`}`;
 }
 
 function whyNot({ code, found, expected }: Rejection): string {
@@ -75,11 +98,11 @@ function place(report: PlaceReport): string {
     : `${name}: ${report.outcome === 'absent' ? 'none' : 'not asked'}`;
 }
 
-function hintFor(verdict: Verdict): string | undefined {
+function hintFor(verdict: Verdict, { how, done }: VerdictWords): string | undefined {
   if (verdict.kind === 'undecided')
     return 'nothing is known about the image; run it again, or see what stops the registry from answering';
   if (verdict.kind !== 'refused') return undefined;
-  if (verdict.reason === 'nothing-found') return 'seal it with: bulla sign --key cosign.key IMAGE@DIGEST';
-  if (verdict.reason === 'key-seals-only') return 'it was sealed with a key: verify with --key';
+  if (verdict.reason === 'nothing-found') return how;
+  if (verdict.reason === 'key-seals-only') return `it was ${done} with a key: verify with --key`;
   return undefined;
 }

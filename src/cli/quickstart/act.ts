@@ -33,7 +33,7 @@ export function actOfVerdict(tried: string, verdict: Verdict, expected: string):
   return { tried, happened: 'refused', why: `${why} [${code}]`, asExpected: expected === code };
 }
 
-/** Something that the registry must refuse, as a line. */
+/** Something that the registry or the stack must refuse, as a line. */
 export async function actOfRefusal(tried: string, attempt: Promise<unknown>, expected: string): Promise<Act> {
   try {
     await attempt;
@@ -44,7 +44,8 @@ export async function actOfRefusal(tried: string, attempt: Promise<unknown>, exp
   }
 }
 
-// What the registry said itself is the last thing in quotes; who asked and how it was answered is known on this stage.
+// What the registry or a service said itself: who asked and how it was answered is known on this stage.
 function saidBy(error: CodedError): string {
+  if (error.code === 'service-refused') return / answers \d+: (.+)$/.exec(error.message)?.[1] ?? error.message;
   return /'([^']+)'$/.exec(error.message)?.[1] ?? error.message;
 }

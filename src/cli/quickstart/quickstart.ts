@@ -11,6 +11,7 @@ import { style } from '../output/style.ts';
 import { actOfVerdict, type Act } from './act.ts';
 import { attacks } from './attacks.ts';
 import { byHand } from './by-hand.ts';
+import { onlyProduction, pipelines } from './pipelines.ts';
 import { DEMO, newKeyPair, openScene, pushService, WRITE_ONCE, type Scene } from './scene.ts';
 
 /** `bulla quickstart`: the whole chain on this machine, with the fakes that it must refuse. */
@@ -18,7 +19,8 @@ export const command: Command = defineCommand({
   name: 'quickstart',
   summary: 'Watch an image go through the whole chain on this machine',
   description:
-    'Starts a registry on loopback in a temporary folder, packs and pushes a sample service, seals it with a new key, verifies it by digest, then plays the attacker. ' +
+    'Starts a signing stack with a registry on loopback in a temporary folder, packs and pushes a sample service, seals it with a new key, verifies it by digest, ' +
+    'does the same with the identity of a pipeline instead of a key, then plays the attacker. ' +
     'Serves on until Ctrl-C, so that the commands it prints can be tried; --exit ends it instead. Exits 1 if anything went otherwise than it should.',
   usage: '[flags]',
   arguments: { min: 0, max: 0, name: 'argument' },
@@ -32,13 +34,13 @@ export const command: Command = defineCommand({
     if (context.noNetwork) {
       throw new CliError('network-forbidden', '--no-network: the play needs a registry, if only on this machine');
     }
-    const scene = await openScene(flags.port);
+    const scene = await openScene(flags.port, onlyProduction);
     try {
       const acts = await play(context, scene);
       const good = acts.every((act) => act.asExpected);
       if (context.json)
         writeJson(context, {
-          registry: scene.registry.url,
+          registry: scene.endpoints.registry,
           folder: scene.folder,
           asExpected: good,
           acts,
@@ -47,7 +49,7 @@ export const command: Command = defineCommand({
       else context.stdout(`\n${closing(context, acts)}\n`);
       if (!flags.exit && !context.signal.aborted) {
         if (!context.json) context.stdout(`\n${byHand(scene)}\n`);
-        context.stderr(`\nserving on ${scene.registry.url} until Ctrl-C\n`);
+        context.stderr(`\nserving on ${scene.endpoints.registry} until Ctrl-C\n`);
         await ended(context.signal);
       } else if (!context.json) {
         context.stdout('\nTo keep the registry and try it by hand with bulla, docker, podman and cosign: npm start\n');
@@ -72,7 +74,7 @@ async function play(context: CommandContext, scene: Scene): Promise<readonly Act
   const done = (tried: string, why: string): void => show({ tried, happened: 'done', why, asExpected: true });
 
   heading('The chain\n');
-  done('start a registry', `${scene.registry.url}, write-once tags (${WRITE_ONCE})`);
+  done('start a registry and a signing stack', `${scene.endpoints.registry}, write-once tags (${WRITE_ONCE})`);
   const demo = scene.repository(DEMO.repository);
   const digest = await pushService(scene, demo, DEMO.tag, 'hello from demo-api');
   done('pack a folder into an image and push it', `${demo.name}:${DEMO.tag} is ${digest}`);
@@ -86,6 +88,9 @@ async function play(context: CommandContext, scene: Scene): Promise<readonly Act
   done('seal the digest', `${sealed.seals.map((seal) => seal.format).join(' and ')}, beside the image in the registry`);
   const verdict = await verifyImage(demo, digest, { signers: { kind: 'keys', keys: [owner.publicKey] } });
   show(actOfVerdict('verify at the gate, by digest', verdict, 'trusted'));
+
+  heading('\nWithout any key\n');
+  for await (const act of pipelines(scene)) show(act);
 
   heading('\nThe attacker\n');
   for await (const act of attacks(scene, owner, digest)) show(act);

@@ -3,7 +3,6 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openRemoteRepository, packImage, pushImage, type Digest, type Repository } from '../../oci/index.ts';
-import { serveRegistry, type RunningRegistry } from '../../registry/index.ts';
 import {
   encodePublicKey,
   encryptPrivateKey,
@@ -12,6 +11,7 @@ import {
   type PublicKey,
   type Signer,
 } from '../../trust/index.ts';
+import { startStack, type StackEndpoints, type StackTokenRequest } from '../../up/index.ts';
 
 /** Tags are written once, except where somebody says otherwise: the playground stands for registries that let tags move. */
 export const WRITE_ONCE = '**:*';
@@ -26,35 +26,45 @@ export interface KeyHolder {
   readonly signer: Signer;
 }
 
-/** What the play is played on: a folder, a registry, and repositories in it. */
+/** What the play is played on: a folder, a signing stack with a registry, and repositories in it. */
 export interface Scene {
   readonly folder: string;
-  readonly registry: RunningRegistry;
+  readonly endpoints: StackEndpoints;
+  /** what its tokens are made with */
+  readonly tokens: Pick<StackTokenRequest, 'data' | 'audience' | 'lifetimeMs'>;
   /** `HOST:PORT` */
   readonly host: string;
   repository(name: string): Repository;
   close(): Promise<void>;
 }
 
-/** Opens the stage: a temporary folder with a registry on loopback. */
-export async function openScene(port: number): Promise<Scene> {
+/**
+ * Opens the stage: a temporary folder with a signing stack and a registry on loopback.
+ *
+ * @param rules who gets a certificate, given the stack's own issuer
+ */
+export async function openScene(port: number, rules: (issuer: string) => string): Promise<Scene> {
   const folder = await mkdtemp(join(tmpdir(), 'bulla-quickstart-'));
   try {
-    const registry = await serveRegistry({
-      data: join(folder, 'registry'),
-      host: '127.0.0.1',
-      port,
+    const data = join(folder, 'stack');
+    const stack = await startStack({
+      data,
+      listen: { host: '127.0.0.1', port },
+      firstRules: rules,
       writeOnce: [WRITE_ONCE],
       mutable: [MUTABLE],
+      onWarning: () => {},
     });
-    const host = new URL(registry.url).host;
+    const { endpoints } = stack;
+    const host = new URL(endpoints.registry).host;
     return {
       folder,
-      registry,
+      endpoints,
+      tokens: { data, audience: 'sigstore', lifetimeMs: 10 * 60_000 },
       host,
       repository: (name) => openRemoteRepository({ registry: host, repository: name }, {}),
       async close() {
-        await registry.close();
+        await stack.close();
         await rm(folder, { recursive: true, force: true });
       },
     };

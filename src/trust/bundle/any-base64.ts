@@ -9,7 +9,8 @@ import { decodeBase64 } from '../../wire/index.ts';
  * @see https://protobuf.dev/programming-guides/json/ (`bytes`)
  */
 export function decodeAnyBase64(text: string, what: string): Uint8Array {
-  const standard = /[-_]/.test(text) && !/[+/]/.test(text) ? text.replaceAll('-', '+').replaceAll('_', '/') : text;
+  const other = text.includes('-') || text.includes('_');
+  const standard = other && !/[+/]/.test(text) ? text.replaceAll('-', '+').replaceAll('_', '/') : text;
   const missing = standard.endsWith('=') ? 0 : (4 - (standard.length % 4)) % 4;
   return decodeBase64(missing === 3 ? standard : standard + '='.repeat(missing), what);
 }

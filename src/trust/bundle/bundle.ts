@@ -24,7 +24,12 @@ export type KeyMaterial =
 
 /** What was signed: a payload that is in the bundle, or a message that is elsewhere. */
 export type BundleContent =
-  | { readonly kind: 'dsse'; readonly envelope: Envelope }
+  | {
+      readonly kind: 'dsse';
+      readonly envelope: Envelope;
+      /** the envelope as cosign 2 keeps it, where it was read from there: its clocks stamp this, and its logs hash it */
+      readonly document?: Uint8Array;
+    }
   | { readonly kind: 'message'; readonly digest?: MessageDigest; readonly signature: Uint8Array };
 
 /** What the bundle says the message's digest is: a hint, the signature decides. */

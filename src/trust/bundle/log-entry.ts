@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { encodeBase64, type Json } from '../../wire/index.ts';
-import type { MessageReader } from './proto-json.ts';
+import { MessageReader } from './proto-json.ts';
+import { parseStrictObject } from './strict-json.ts';
 
 /**
  * An entry of a transparency log, as the bundle has it. Nothing of it has been verified.
@@ -35,7 +36,20 @@ export interface InclusionProof {
 /** A tree of 2^63 leaves has paths no longer. */
 const MAX_HASHES = 64;
 
-/** @throws TrustError `bundle-malformed`; WireError `base64-malformed` */
+const MAX_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Reads what a log of Rekor v2 answers about an entry: `TransparencyLogEntry` in ProtoJSON.
+ *
+ * @param what names the answer in errors
+ * @throws TrustError `log-entry-malformed`; WireError `too-large`, `json-too-deep`, `json-malformed`, `base64-malformed`
+ */
+export function decodeLogEntry(bytes: Uint8Array, what: string): LogEntry {
+  const fields = parseStrictObject(bytes, what, 'log-entry-malformed', MAX_BYTES);
+  return readLogEntry(new MessageReader(fields, what, 'log-entry-malformed'));
+}
+
+/** @throws TrustError `bundle-malformed`, or the reader's code; WireError `base64-malformed` */
 export function readLogEntry(entry: MessageReader): LogEntry {
   const logIndex = entry.count('logIndex');
   const logId = entry.message('logId');

@@ -30,11 +30,12 @@ export class MessageReader {
 
   /** A field of any type; `undefined` if unset. */
   take(name: string): Json | undefined {
-    const snake = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-    const spellings = [...new Set([name, snake])].filter((spelling) => Object.hasOwn(this.#fields, spelling));
-    const [spelling] = spellings;
-    if (spellings.length > 1) throw this.malformed(name, 'given in two spellings');
-    if (spelling === undefined) return undefined;
+    const snake = snakeCase(name);
+    const inCamel = Object.hasOwn(this.#fields, name);
+    const inSnake = snake !== name && Object.hasOwn(this.#fields, snake);
+    if (inCamel && inSnake) throw this.malformed(name, 'given in two spellings');
+    if (!inCamel && !inSnake) return undefined;
+    const spelling = inCamel ? name : snake;
     this.#read.add(spelling);
     return this.#fields[spelling] ?? undefined;
   }
@@ -111,4 +112,15 @@ export class MessageReader {
     if (value.length > max) throw this.malformed(name, `a list of ${value.length}, at most ${max} are read`);
     return value;
   }
+}
+
+// Of names that stand in this code, so that there are some dozens.
+const SNAKE_CASE = new Map<string, string>();
+
+function snakeCase(name: string): string {
+  const known = SNAKE_CASE.get(name);
+  if (known !== undefined) return known;
+  const snake = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  SNAKE_CASE.set(name, snake);
+  return snake;
 }

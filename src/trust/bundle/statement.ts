@@ -26,13 +26,20 @@ export interface Subject {
 /** The predicate type of a plain signature by cosign 3. */
 export const SIGN_PREDICATE_TYPE = 'https://sigstore.dev/cosign/sign/v1';
 
-const STATEMENT_V1 = 'https://in-toto.io/Statement/v1';
-const STATEMENT_TYPES: readonly string[] = [STATEMENT_V1, 'https://in-toto.io/Statement/v0.1'];
+/** The versions of in-toto statements, by the number in their name. */
+export const STATEMENT_TYPES = {
+  '0.1': 'https://in-toto.io/Statement/v0.1',
+  '1': 'https://in-toto.io/Statement/v1',
+} as const;
+const STATEMENT_V1 = STATEMENT_TYPES['1'];
+const READ_TYPES: readonly string[] = [STATEMENT_V1, STATEMENT_TYPES['0.1']];
 // The caps of sigstore-go, set after GHSA-cq38-jh5f-37mq.
 const MAX_SUBJECTS = 1024;
 const MAX_DIGESTS = 32;
 /** The envelope was capped already. */
 const MAX_BYTES = 128 * 1024 * 1024;
+/** An SBOM of a large image has some hundred thousand values. */
+const MAX_VALUES = 2_000_000;
 
 /**
  * Reads the payload of an envelope as a statement. Members that in-toto does not name are skipped, as it asks of readers.
@@ -40,11 +47,11 @@ const MAX_BYTES = 128 * 1024 * 1024;
  * @throws TrustError `statement-malformed`; WireError `too-large`, `json-too-deep`, `json-malformed`
  */
 export function decodeStatement(payload: Uint8Array): Statement {
-  const value = parseStrictObject(payload, 'the statement', 'statement-malformed', MAX_BYTES);
+  const value = parseStrictObject(payload, 'the statement', 'statement-malformed', MAX_BYTES, MAX_VALUES);
   const { _type: type, subject, predicateType, predicate } = value;
-  if (typeof type !== 'string' || !STATEMENT_TYPES.includes(type)) {
+  if (typeof type !== 'string' || !READ_TYPES.includes(type)) {
     const found = typeof type === 'string' ? `'${printable(type)}'` : 'nothing';
-    throw malformed(`the _type ${found}, expected ${STATEMENT_TYPES.join(' or ')}`);
+    throw malformed(`the _type ${found}, expected ${READ_TYPES.join(' or ')}`);
   }
   if (typeof predicateType !== 'string') throw malformed("no text 'predicateType'");
   if (!Array.isArray(subject) || subject.length === 0) throw malformed("no list 'subject' with anything in it");
@@ -69,6 +76,38 @@ export function encodeSignStatement(
     `"subject":[${subject}]`,
     `"predicateType":${plain(SIGN_PREDICATE_TYPE)}`,
     '"predicate":{}',
+  ];
+  return new TextEncoder().encode(`{${members.join(',')}}`);
+}
+
+/** What is to be said, and of what. */
+export interface NewStatement {
+  /** of in-toto; 0.1 unless told, as cosign writes it */
+  readonly version?: keyof typeof STATEMENT_TYPES;
+  readonly subjects: readonly {
+    readonly name?: string;
+    readonly digest: { readonly algorithm: string; readonly hex: string };
+  }[];
+  readonly predicateType: string;
+  readonly predicate: Json;
+}
+
+/**
+ * The statement of an attestation as cosign 3 writes it: members in this order, those of the predicate sorted as Go's maps are.
+ *
+ * @throws TrustError `payload-malformed` if a text is no Unicode
+ * @example encodeStatement({ subjects: [{ name: 'registry/app', digest }], predicateType: 'https://openvex.dev/ns', predicate })
+ */
+export function encodeStatement({ version = '0.1', subjects, predicateType, predicate }: NewStatement): Uint8Array {
+  const named = subjects.map(({ name, digest }) => {
+    const digests = `"digest":${encodeGoMap({ [digest.algorithm]: digest.hex }, plain)}`;
+    return name === undefined ? `{${digests}}` : `{"name":${encodeGoMap(name, plain)},${digests}}`;
+  });
+  const members = [
+    `"_type":${plain(STATEMENT_TYPES[version])}`,
+    `"subject":[${named.join(',')}]`,
+    `"predicateType":${encodeGoMap(predicateType, plain)}`,
+    `"predicate":${encodeGoMap(predicate, plain)}`,
   ];
   return new TextEncoder().encode(`{${members.join(',')}}`);
 }

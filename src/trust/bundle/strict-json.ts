@@ -14,10 +14,16 @@ export type JsonObject = { readonly [member: string]: Json };
  * @param code of the error if it is JSON and not such an object
  * @throws TrustError with `code`; WireError `too-large`, `json-too-deep`, `json-malformed`
  */
-export function parseStrictObject(bytes: Uint8Array, what: string, code: TrustErrorCode, maxBytes: number): JsonObject {
-  const value = parseJson(bytes, { what, maxBytes });
+export function parseStrictObject(
+  bytes: Uint8Array,
+  what: string,
+  code: TrustErrorCode,
+  maxBytes: number,
+  maxValues?: number,
+): JsonObject {
+  const value = parseJson(bytes, { what, maxBytes, ...(maxValues === undefined ? {} : { maxValues }) });
   if (!isJsonObject(value)) throw new TrustError(code, `${what} is JSON, expected an object`);
-  const repeated = repeatedMember(new TextDecoder().decode(bytes));
+  const repeated = repeatedMember(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString());
   if (repeated !== undefined) {
     throw new TrustError(
       code,

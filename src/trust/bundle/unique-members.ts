@@ -31,7 +31,7 @@ export function repeatedMember(json: string): string | undefined {
         const end = endOfString(json, at);
         const names = open.at(-1);
         if (nameExpected && names !== undefined) {
-          const name = String(JSON.parse(json.slice(at, end + 1)));
+          const name = nameOf(json.slice(at, end + 1));
           if (names.has(name)) return name;
           names.add(name);
           nameExpected = false;
@@ -43,6 +43,11 @@ export function repeatedMember(json: string): string | undefined {
     }
   }
   return undefined;
+}
+
+// Two spellings of a name are one name. Few have an escape.
+function nameOf(literal: string): string {
+  return literal.includes('\\') ? String(JSON.parse(literal)) : literal.slice(1, -1);
 }
 
 function endOfString(json: string, start: number): number {

@@ -15,6 +15,10 @@ export interface CertificateAuthority {
    * from anywhere.
    */
   readonly chain: readonly [Certificate, ...Certificate[]];
+  /** where it answers */
+  readonly uri?: string;
+  /** who runs it */
+  readonly operator?: string;
   /** when it is trusted; always, if absent */
   readonly validFor?: ValidityPeriod;
 }

@@ -37,7 +37,9 @@ export function encodeName({ organization, commonName }: DistinguishedName): Uin
  */
 export function describeName(name: Uint8Array): string {
   try {
-    const described = readAttributes(name).join(', ');
+    const described = readAttributes(name)
+      .map(([type, text]) => `${SHORT_NAMES.get(type) ?? type}=${text.replace(/[,+"\\<>;=]/g, '\\$&')}`)
+      .join(', ');
     return described === '' ? 'an empty name' : `'${printable(described, 120)}'`;
   } catch (error) {
     if (error instanceof TrustError) return 'a name that cannot be read';
@@ -45,14 +47,26 @@ export function describeName(name: Uint8Array): string {
   }
 }
 
-function readAttributes(name: Uint8Array): readonly string[] {
-  const attributes: string[] = [];
+/** What a Name says of an organization and a common name: the first of each. @throws TrustError `der-malformed` */
+export function readName(name: Uint8Array): DistinguishedName {
+  const attributes = readAttributes(name);
+  const text = (type: string): string | undefined => attributes.find(([oid]) => oid === type)?.[1];
+  const organization = text(ORGANIZATION);
+  const commonName = text(COMMON_NAME);
+  return {
+    ...(organization === undefined ? {} : { organization }),
+    ...(commonName === undefined ? {} : { commonName }),
+  };
+}
+
+function readAttributes(name: Uint8Array): readonly (readonly [oid: string, text: string])[] {
+  const attributes: [string, string][] = [];
   for (const rdns = new DerReader(name, 'a name').sequence(); rdns.peek() !== undefined;) {
     for (const rdn = rdns.enter(DerTag.set); rdn.peek() !== undefined;) {
       const attribute = rdn.sequence();
       const type = attribute.oid();
       const text = new TextDecoder().decode(attribute.read(attribute.peek() ?? DerTag.utf8String));
-      attributes.push(`${SHORT_NAMES.get(type) ?? type}=${text.replace(/[,+"\\<>;=]/g, '\\$&')}`);
+      attributes.push([type, text]);
     }
   }
   return attributes;

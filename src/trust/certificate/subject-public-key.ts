@@ -31,7 +31,17 @@ export function importSpki(spki: Uint8Array, what: string): PublicKey {
   } catch (cause) {
     throw new TrustError('key-malformed', `${what} holds a broken ${type} key`, { cause });
   }
-  if (algorithm !== undefined) return { algorithm, spki, hint: hash('sha256', spki, 'base64'), object };
+  if (algorithm !== undefined) {
+    return {
+      algorithm,
+      spki,
+      object,
+      // Computed for whoever asks: nobody does who verifies a certificate.
+      get hint() {
+        return hash('sha256', spki, 'base64');
+      },
+    };
+  }
   const key = publicKeyOf(object, what);
   // The hash of these octets names the key in logs: one key must not have two such names.
   if (!sameOctets(key.spki, spki))

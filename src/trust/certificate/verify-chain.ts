@@ -108,29 +108,29 @@ function checkIssued(
   purpose: Purpose,
 ): CertificateRejection | undefined {
   const [issuer] = authority.chain;
-  const name = describeName(issuer.subject);
+  const name = (): string => describeName(issuer.subject);
   if (!sameOctets(leaf.issuer, issuer.subject))
-    return rejection('certificate-issuer-unknown', `issued by ${describeName(leaf.issuer)}`, `issued by ${name}`);
+    return rejection('certificate-issuer-unknown', `issued by ${describeName(leaf.issuer)}`, `issued by ${name()}`);
   if (!namesKeyOf(leaf, issuer))
-    return rejection('certificate-key-identifier', `issued by another key of ${name}`, 'the key that is trusted');
+    return rejection('certificate-key-identifier', `issued by another key of ${name()}`, 'the key that is trusted');
   const fault = checkAuthority(authority, purpose);
   if (fault !== undefined) return fault;
-  const key = certificateKey(issuer, name);
+  const key = certificateKey(issuer, 'the authority');
   if (!isAcceptedAlgorithm(leaf.signatureAlgorithm, key))
     return rejection('certificate-signature-algorithm', `signed with ${leaf.signatureAlgorithm}`, ACCEPTED_ALGORITHMS);
   return verifyWith(leaf.signatureAlgorithm, key, leaf.tbs, leaf.signature)
     ? undefined
-    : rejection('certificate-signature-invalid', `a signature that ${name} did not make`, `a signature by ${name}`);
+    : rejection('certificate-signature-invalid', `a signature that ${name()} did not make`, `a signature by ${name()}`);
 }
 
 /** Whether all was valid at a time: the whole chain, not the certificate alone (CVE-2026-24122). */
 function checkTime(leaf: Certificate, authority: CertificateAuthority, time: Date): CertificateRejection | undefined {
   const { chain, validFor } = authority;
-  const used = `used at ${describeTime(time)}`;
+  const used = (): string => `used at ${describeTime(time)}`;
   if (validFor !== undefined && !isWithin(validFor, time))
     return rejection(
       'authority-not-trusted',
-      used,
+      used(),
       `a time at which ${describeName(chain[0].subject)} is trusted: ${describePeriod(validFor)}`,
     );
   for (const certificate of chain.toReversed()) {
@@ -138,14 +138,14 @@ function checkTime(leaf: Certificate, authority: CertificateAuthority, time: Dat
     if (fault !== undefined)
       return rejection(
         `authority-${fault}`,
-        used,
+        used(),
         `a time at which ${describeName(certificate.subject)} is valid: ${lifeOf(certificate)}`,
       );
   }
   const fault = checkValidity(leaf, time);
   return fault === undefined
     ? undefined
-    : rejection(`certificate-${fault}`, used, `a time at which the certificate is valid: ${lifeOf(leaf)}`);
+    : rejection(`certificate-${fault}`, used(), `a time at which the certificate is valid: ${lifeOf(leaf)}`);
 }
 
 function checkValidity({ notBefore, notAfter }: Certificate, time: Date): 'not-yet-valid' | 'expired' | undefined {

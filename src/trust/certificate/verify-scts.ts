@@ -19,6 +19,10 @@ import { describePeriod, describeTime, isWithin, type ValidityPeriod } from './v
 /** A certificate log that is trusted. */
 export interface CertificateLog {
   readonly publicKey: PublicKey;
+  /** where it answers */
+  readonly baseUrl?: string;
+  /** who runs it */
+  readonly operator?: string;
   /** when its key is trusted; always, if absent */
   readonly validFor?: ValidityPeriod;
 }

@@ -10,7 +10,7 @@ import { cosignedMessage, encodeCosignature } from './cosignature.ts';
 import { inclusionProof, type TreeNode } from './merkle-proof.ts';
 import { leafHash } from './merkle.ts';
 import { decodeNoteKey, noteKeyHash, noteSigner, signNote, type NoteKey } from './note-key.ts';
-import type { NoteSignature } from './note.ts';
+import { encodeNoteSignature, type NoteSignature } from './note.ts';
 import { encodePromise } from './promise.ts';
 import { RightEdge } from './right-edge.ts';
 import type { TransparencyLog } from './transparency-log.ts';
@@ -33,6 +33,8 @@ export interface EntryChange {
   readonly root?: Uint8Array;
   readonly signedBy?: PrivateKey;
   readonly extensions?: readonly string[];
+  /** who cosigns the checkpoint, when the entry is taken */
+  readonly cosignedBy?: readonly TestWitness[];
 }
 
 /** when entries are taken: within the life of the leaf that `newTestStack` makes */
@@ -74,7 +76,10 @@ export async function newTestLog(majorVersion: 1 | 2, algorithm?: KeyAlgorithm):
       rootHash: edge.root(),
       treeSize: edge.size,
       hashes: inclusionProof(index, edge.size, read),
-      checkpoint: await signNote(text, [{ name: named.name, keyId, sign: (octets) => named.sign(octets) }]),
+      checkpoint: [
+        await signNote(text, [{ name: named.name, keyId, sign: (octets) => named.sign(octets) }]),
+        ...(change.cosignedBy ?? []).map((witness) => encodeNoteSignature(witness.cosign(text, INTEGRATED))),
+      ].join(''),
     };
     const proven = { logKeyId: logId, inclusionProof: inclusion, canonicalizedBody: body };
     if (majorVersion === 2) return { ...proven, logIndex: index, kindVersion: kindOf(given) };

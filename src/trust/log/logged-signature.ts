@@ -29,6 +29,14 @@ export type SignedContent =
   /** only its digest is known; it must be the caller's, not the signer's word */
   | { readonly kind: 'digest'; readonly digest: LogDigest };
 
+/**
+ * What a clock is shown of a signature: the signature itself; of an envelope that cosign 2 keeps, the whole of it, which has the signature
+ * in it.
+ */
+export function timestampedOctets({ signature, content }: LoggedSignature): Uint8Array {
+  return content.kind === 'envelope' && content.document !== undefined ? content.document : signature;
+}
+
 // An artifact of gigabytes is hashed once for each algorithm, however many entries are about it.
 const DIGESTS: WeakMap<SignedContent, Map<LogDigestAlgorithm, Uint8Array>> = new WeakMap();
 

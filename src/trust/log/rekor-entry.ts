@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { decodeBase64, isJsonObject, type Json } from '../../wire/index.ts';
+import { decodeBase64, encodeBase64, isJsonObject, type Json } from '../../wire/index.ts';
 import type { InclusionProof, LogEntry } from '../bundle/log-entry.ts';
 import { parseStrictObject, type JsonObject } from '../bundle/strict-json.ts';
 import { TrustError } from '../error.ts';
@@ -44,6 +44,26 @@ export function readRekorBundle(bundle: Json, what: string): LogEntry {
   const { SignedEntryTimestamp: promise, Payload: payload } = object(bundle, what, 'it');
   const signedEntryTimestamp = base64(promise, what, 'SignedEntryTimestamp');
   return { ...readPayload(object(payload, what, 'Payload'), what), signedEntryTimestamp };
+}
+
+/**
+ * Writes that annotation as cosign 2 does.
+ *
+ * @throws TrustError `log-entry-malformed` for an entry without a promise or the time or log that it is of
+ */
+export function encodeRekorBundle(entry: LogEntry): string {
+  const { signedEntryTimestamp, integratedTime, logKeyId, logIndex, canonicalizedBody } = entry;
+  if (signedEntryTimestamp === undefined || integratedTime === undefined || logKeyId === undefined)
+    throw malformed('the log entry', 'no promise, or none with a time and a log');
+  return JSON.stringify({
+    SignedEntryTimestamp: encodeBase64(signedEntryTimestamp),
+    Payload: {
+      body: encodeBase64(canonicalizedBody),
+      integratedTime,
+      logIndex,
+      logID: Buffer.from(logKeyId).toString('hex'),
+    },
+  });
 }
 
 function readEntry(entry: JsonObject, what: string): LogEntry {

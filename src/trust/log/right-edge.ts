@@ -48,12 +48,14 @@ export class RightEdge {
     return this.#nodes.length === 0 ? EMPTY_ROOT : foldRight(this.#nodes.map(({ hash }) => hash));
   }
 
+  /** What `restore` takes this tree up from. */
+  hashes(): readonly Uint8Array[] {
+    return this.#nodes.map(({ hash }) => hash);
+  }
+
   /** The same tree, to be grown without changing this one. */
   copy(): RightEdge {
-    return RightEdge.restore(
-      this.#size,
-      this.#nodes.map(({ hash }) => hash),
-    );
+    return RightEdge.restore(this.#size, this.hashes());
   }
 
   /**

@@ -5,7 +5,7 @@ import { describePeriod, describeTime, isWithin } from '../certificate/validity-
 import { sameOctets } from '../der/same-octets.ts';
 import { TrustError } from '../error.ts';
 import { printable } from '../printable.ts';
-import { defaultKeyDetails, encodeLogBody, type LogBody } from './canonical-body.ts';
+import { defaultKeyDetails, encodeLogBody, type KeyDefault, type LogBody } from './canonical-body.ts';
 import { verifyCosignatures, type Cosignature } from './cosignature.ts';
 import { decodeLogBody } from './decode-canonical-body.ts';
 import { logRejection, nearerLogMiss, type LogRejection } from './log-rejection.ts';
@@ -35,6 +35,8 @@ export type LogEntryCheck =
       readonly integratedTime?: Date;
       /** of the witnesses that were asked for: those that have seen the tree */
       readonly witnesses: readonly Cosignature[];
+      /** how many lines stand under the checkpoint by others than the log, whether or not anybody knows their keys */
+      readonly cosignatureLines: number;
     }
   | { readonly kind: 'rejected'; readonly rejection: LogRejection };
 
@@ -83,6 +85,15 @@ export function verifyLogEntry(
   return rejected(nearest ?? unknownLog(entry, logs));
 }
 
+/**
+ * Why an entry is not about this signature, this key and this content, whichever log has it; `undefined` if it is. That a log has it is
+ * not shown by this: `verifyLogEntry` asks that as well.
+ */
+export function matchLogEntry(entry: LogEntry, logged: LoggedSignature): LogRejection | undefined {
+  const kept = readKept(entry, logged);
+  return kept.kind === 'rejected' ? kept.rejection : undefined;
+}
+
 /** What the log is said to keep, as octets and as what they say. */
 type Kept = { readonly kind: 'kept'; readonly body: LogBody; readonly octets: Uint8Array };
 
@@ -101,7 +112,10 @@ function requireEvidence(entry: LogEntry): LogRejection | undefined {
 
 function readKept(entry: LogEntry, logged: LoggedSignature): Kept | Extract<LogEntryCheck, { kind: 'rejected' }> {
   try {
-    const kept = entry.canonicalizedBody.length === 0 ? rebuild(entry, logged) : decode(entry.canonicalizedBody);
+    if (entry.canonicalizedBody.length === 0) return rebuild(entry, logged);
+    const expected = readExpected(entry, logged);
+    if (expected !== undefined) return expected;
+    const kept = decode(entry.canonicalizedBody);
     const fault = matchKind(entry, kept.body) ?? matchLogBody(kept.body, logged) ?? requireExact(kept);
     return fault === undefined ? kept : rejected(fault);
   } catch (error) {
@@ -121,23 +135,44 @@ function decode(octets: Uint8Array): Kept {
   return { kind: 'kept', body: decodeLogBody(octets), octets };
 }
 
+// What is to the octet as it must be needs not be read.
+function readExpected(entry: LogEntry, logged: LoggedSignature): Kept | undefined {
+  if (!isHashedRekordV2(entry)) return undefined;
+  const entered = defaultKeyDetails(keyOfSigned(logged.verifier).algorithm);
+  const expected = entered === undefined ? undefined : expectKept(logged, entered);
+  return expected !== undefined && sameOctets(expected.octets, entry.canonicalizedBody) ? expected : undefined;
+}
+
 // Rekor v2 may leave the body out: it follows from the signature, its key and what was signed.
-function rebuild({ kindVersion }: LogEntry, { signature, verifier, content }: LoggedSignature): Kept {
-  const { algorithm } = keyOfSigned(verifier);
+function rebuild(entry: LogEntry, logged: LoggedSignature): Kept {
+  const { algorithm } = keyOfSigned(logged.verifier);
   const entered = defaultKeyDetails(algorithm);
   if (entered === undefined)
     throw new TrustError('log-entry-unsupported', `a log of Rekor v2 does not take keys of type ${algorithm}`);
-  const bytes = digestOfSigned(content, entered.digest);
-  if (kindVersion?.kind !== 'hashedrekord' || kindVersion.version !== '0.0.2' || bytes === undefined)
+  const kept = isHashedRekordV2(entry) ? expectKept(logged, entered) : undefined;
+  if (kept === undefined)
     throw new TrustError('log-entry-malformed', 'the log entry has no body, and none can be made of the signature');
+  return kept;
+}
+
+/** What a log of Rekor v2 keeps of a signature; `undefined` if the digest that it is entered with is not known. */
+function expectKept(
+  { signature, verifier, content }: LoggedSignature,
+  { digest: algorithm, keyDetails }: KeyDefault,
+): Kept | undefined {
+  const bytes = digestOfSigned(content, algorithm);
+  if (bytes === undefined || signature.length === 0) return undefined;
   const by =
     verifier.kind === 'certificate'
       ? ({ kind: 'certificate', der: verifier.certificate.der, chain: [] } as const)
       : ({ kind: 'public-key', der: verifier.key.spki } as const);
-  const digest = { algorithm: entered.digest, bytes };
-  const { keyDetails } = entered;
+  const digest = { algorithm, bytes };
   const body: LogBody = { kind: 'hashedrekord', version: '0.0.2', digest, signature, verifier: by, keyDetails };
   return { kind: 'kept', body, octets: encodeLogBody(body) };
+}
+
+function isHashedRekordV2({ kindVersion }: LogEntry): boolean {
+  return kindVersion?.kind === 'hashedrekord' && kindVersion.version === '0.0.2';
 }
 
 function matchKind({ kindVersion }: LogEntry, { kind, version }: LogBody): LogRejection | undefined {
@@ -181,6 +216,7 @@ function verifyIn(log: TransparencyLog, entry: LogEntry, kept: Kept, options: Lo
     included,
     ...(integratedTime === undefined ? {} : { integratedTime }),
     witnesses: note === undefined ? [] : verifyCosignatures(note.note, options.witnesses ?? []),
+    cosignatureLines: note?.otherLines ?? 0,
   };
 }
 

@@ -8,13 +8,19 @@ import { decodeCheckpoint, isRekorV1Origin, hostOfLog, type Checkpoint } from '.
 import { logRejection, type LogRejection } from './log-rejection.ts';
 import { rootFromInclusion } from './merkle.ts';
 import { noteKeyHash } from './note-key.ts';
-import { decodeNote, KEY_ID_BYTES, type SignedNote } from './note.ts';
+import { decodeNote, KEY_ID_BYTES, type NoteSignature, type SignedNote } from './note.ts';
 import { nameOfLog, type TransparencyLog } from './transparency-log.ts';
 import { verifyLogSignature } from './verify-log-signature.ts';
 
 /** What came of verifying a proof with its checkpoint. */
 export type ProofCheck =
-  | { readonly kind: 'accepted'; readonly note: SignedNote; readonly checkpoint: Checkpoint }
+  | {
+      readonly kind: 'accepted';
+      readonly note: SignedNote;
+      readonly checkpoint: Checkpoint;
+      /** how many lines under the checkpoint are under another name than the log's, as those of witnesses are */
+      readonly otherLines: number;
+    }
   | { readonly kind: 'rejected'; readonly rejection: LogRejection };
 
 /** Whether a leaf is in a tree that the log has signed. @param leaf hash of the leaf */
@@ -49,19 +55,29 @@ export function verifyProof(
       `a checkpoint of ${checkpoint.size} leaves with the root ${shown(checkpoint.root)}`,
       `of ${size} leaves with ${shown(root)}, as the proof has`,
     );
-  return isSignedBy(log, majorVersion, checkpoint.origin, note)
-    ? { kind: 'accepted', note, checkpoint }
-    : rejected(
-        'log-checkpoint-signature-invalid',
-        `a checkpoint signed by ${note.signatures.map(({ name }) => printable(name, 60)).join(', ')}`,
-        `by the log ${nameOfLog(log)}`,
-      );
+  const line = lineOf(log, majorVersion, checkpoint.origin, note);
+  if (line === undefined)
+    return rejected(
+      'log-checkpoint-signature-invalid',
+      `a checkpoint signed by ${note.signatures.map(({ name }) => printable(name, 60)).join(', ')}`,
+      `by the log ${nameOfLog(log)}`,
+    );
+  const otherLines = note.signatures.filter(({ name }) => name !== line.name).length;
+  return { kind: 'accepted', note, checkpoint, otherLines };
+}
+
+const HOSTS = new WeakMap<TransparencyLog, string | undefined>();
+
+/** Read once for each log that somebody holds. */
+function hostOf(log: TransparencyLog): string | undefined {
+  if (!HOSTS.has(log)) HOSTS.set(log, hostOfLog(log.baseUrl));
+  return HOSTS.get(log);
 }
 
 // A log of Rekor v2 is told from others by its name alone. One of v1 may have that name, but those that run add the number of a tree to the
 // name by which their machine knows itself.
 function checkOrigin(log: TransparencyLog, majorVersion: 1 | 2, origin: string): LogRejection | undefined {
-  const host = hostOfLog(log.baseUrl);
+  const host = hostOf(log);
   if (origin === host || (majorVersion === 1 && isRekorV1Origin(origin))) return undefined;
   const named = `'${printable(host ?? 'the host of the log, and it has none')}'`;
   const expected = majorVersion === 1 ? `${named}, or a host and a number` : named;
@@ -69,23 +85,28 @@ function checkOrigin(log: TransparencyLog, majorVersion: 1 | 2, origin: string):
 }
 
 // A checkpoint may bear several signatures by one log, of keys old and new; any that holds is enough. Key ids only say which to try.
-function isSignedBy(
+function lineOf(
   log: TransparencyLog,
   majorVersion: 1 | 2,
   origin: string,
   { text, signatures }: SignedNote,
-): boolean {
+): NoteSignature | undefined {
   const message = Buffer.from(text);
-  const ids = [log.logId, log.checkpointKeyId, ...(majorVersion === 2 ? [noteKeyHash(origin, log.publicKey)] : [])]
-    .filter((id) => id !== undefined)
-    .map((id) => id.subarray(0, KEY_ID_BYTES));
-  return signatures.some(
+  const isNamed = (keyId: Uint8Array): boolean =>
+    isKeyId(keyId, log.logId) ||
+    isKeyId(keyId, log.checkpointKeyId) ||
+    (majorVersion === 2 && isKeyId(keyId, noteKeyHash(origin, log.publicKey)));
+  return signatures.find(
     ({ name, keyId, signature }) =>
       // In Rekor v1 the name is that of a machine.
       (majorVersion === 1 || name === origin) &&
-      ids.some((id) => sameOctets(id, keyId)) &&
+      isNamed(keyId) &&
       verifyLogSignature(log.publicKey, message, signature),
   );
+}
+
+function isKeyId(keyId: Uint8Array, whole: Uint8Array | undefined): boolean {
+  return whole !== undefined && sameOctets(keyId, whole.subarray(0, KEY_ID_BYTES));
 }
 
 function shown(root: Uint8Array): string {

@@ -121,11 +121,16 @@ function readTransparencyLog(message: MessageReader): TransparencyLog {
 }
 
 function readCertificateLog(message: MessageReader): CertificateLog {
-  const { publicKey, logId, validFor } = readLog(message);
+  const { baseUrl, publicKey, logId, operator, validFor } = readLog(message);
   // RFC 6962 section 3.2: the id is the hash of the key, and so it is looked for.
   if (logId.byteLength > 0 && !sameOctets(logId, logIdOf(publicKey)))
     throw message.malformed('logId', `not the SHA-256 of its public key, ${publicKey.hint}`);
-  return { publicKey, ...(validFor === undefined ? {} : { validFor }) };
+  return {
+    publicKey,
+    ...(baseUrl === '' ? {} : { baseUrl }),
+    ...(operator === '' ? {} : { operator }),
+    ...(validFor === undefined ? {} : { validFor }),
+  };
 }
 
 function readLog(message: MessageReader): Log {
@@ -182,8 +187,13 @@ const FAMILIES: readonly (readonly [name: string, algorithm: string])[] = [
 ];
 
 function readCertificateAuthority(message: MessageReader): CertificateAuthority {
-  const { chain, validFor } = readAuthority(message);
-  return { chain, ...(validFor === undefined ? {} : { validFor }) };
+  const { chain, uri, operator, validFor } = readAuthority(message);
+  return {
+    chain,
+    ...(uri === '' ? {} : { uri }),
+    ...(operator === '' ? {} : { operator }),
+    ...(validFor === undefined ? {} : { validFor }),
+  };
 }
 
 function readTimestampAuthority(message: MessageReader): TimestampAuthority {

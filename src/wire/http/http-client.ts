@@ -51,6 +51,8 @@ export interface HttpRequest {
    * networks, links and clouds' metadata are reached only where it has such an address itself.
    */
   readonly home?: URL;
+  /** Which addresses are reached, `home`'s own included: for a `home` that a stranger has named. */
+  readonly reach?: Reach;
   /** when the exchange must have ended, with all its repetitions and the body read: milliseconds since 1970 */
   readonly deadline?: number;
   readonly signal?: AbortSignal;
@@ -202,11 +204,9 @@ export class HttpClient {
 
   async #send(request: HttpRequest, url: URL, headers: HttpHeaders, limit: TimeLimit): Promise<TransportResponse> {
     const home = request.home;
-    let reach: Reach | undefined;
-    if (home !== undefined && hostOf(url) !== hostOf(home)) {
-      reach = await this.#reachOf(home);
-      checkHost(url, reach);
-    }
+    let reach = request.reach;
+    if (reach === undefined && home !== undefined && hostOf(url) !== hostOf(home)) reach = await this.#reachOf(home);
+    if (reach !== undefined) checkHost(url, reach);
     if (home?.protocol === 'https:' && url.protocol !== 'https:') {
       throw new WireError(
         'redirect-refused',

@@ -24,6 +24,15 @@ test('loopback is never proxied, whatever the environment says', () => {
   }
 });
 
+test('link-local addresses are never proxied: the metadata service of a cloud is the one of this machine', () => {
+  const environment = { HTTP_PROXY: 'proxy.test:1', HTTPS_PROXY: 'proxy.test:1' };
+  for (const host of ['169.254.169.254', '100.100.100.200', '[fe80::1]', '[fd00:ec2::254]']) {
+    assert.equal(proxied(environment, `http://${host}/`), undefined);
+    assert.equal(proxied(environment, `https://${host}/`), undefined);
+  }
+  assert.equal(proxied(environment, 'http://10.0.0.1/'), 'proxy.test:1');
+});
+
 test('a CGI program does not take the proxy from a request header', () => {
   assert.equal(proxied({ HTTP_PROXY: 'evil.test', REQUEST_METHOD: 'GET' }, 'http://a.test/'), undefined);
 });

@@ -14,7 +14,7 @@ export interface ProxyRules {
 /**
  * The rules of HTTP_PROXY, HTTPS_PROXY and NO_PROXY, in either case, as Go programs read them: loopback is never proxied; an entry of
  * NO_PROXY is `*`, an address, a network, a domain with its sub-domains, or with a leading dot its sub-domains only; each but `*` and
- * networks may end in a port.
+ * networks may end in a port. Unlike there, link-local addresses are never proxied either: a proxy would ask its own metadata service.
  *
  * @see https://pkg.go.dev/golang.org/x/net/http/httpproxy#Config
  */
@@ -30,7 +30,8 @@ export function proxyRules(environment: Environment): ProxyRules {
   return {
     proxyFor(url) {
       const text = url.protocol === 'https:' ? secure : plain;
-      if (text === '' || hostKind(url) === 'loopback') return undefined;
+      const kind = hostKind(url);
+      if (text === '' || kind === 'loopback' || kind === 'link-local') return undefined;
       if (exempt.some((entry) => matches(entry, url))) return undefined;
       return parseProxy(text, url.protocol === 'https:' ? 'HTTPS_PROXY' : 'HTTP_PROXY');
     },

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+import { basename } from 'node:path';
+import type { AttestedContent } from '../../image/index.ts';
+import type { Artifact, Bundle } from '../../trust/index.ts';
+import {
+  attestationFiles,
+  attestationPlaces,
+  envelopeOf,
+  type AttestationPlaces,
+} from '../attestation/blob-attestation-files.ts';
+import { CliError } from '../cli-error.ts';
+import { defineCommand, type Command, type FlagValues } from '../command.ts';
+import type { CommandContext } from '../context.ts';
+import { EXIT } from '../exit-code.ts';
+import { describeArtifact, openBlob } from '../file/read-blob.ts';
+import { replaceFiles } from '../file/replace-files.ts';
+import { ATTESTED_CONTENT_FLAGS, PREDICATE_TYPE_FLAG, STRICT_PREDICATE_FLAG } from '../flags/attestation.ts';
+import { loadAttestedContent } from '../flags/attested-content.ts';
+import { KEY_FLAG } from '../flags/key.ts';
+import { signingTime } from '../flags/seal-format.ts';
+import { planSigning, type SigningPlan } from '../flags/signing-plan.ts';
+import { SIGNING_FLAGS } from '../flags/signing.ts';
+import { writeJson } from '../output/json-document.ts';
+import { evidenceText, madeEvidenceDocument, readEvidence, sealerDocument } from '../output/made-evidence.ts';
+import { printable } from '../output/printable.ts';
+
+const FLAGS = {
+  ...KEY_FLAG,
+  ...ATTESTED_CONTENT_FLAGS,
+  ...PREDICATE_TYPE_FLAG,
+  ...STRICT_PREDICATE_FLAG,
+  hash: { kind: 'string', default: '', placeholder: 'HEX', help: 'SHA-256 of the blob, instead of reading it' },
+  bundle: {
+    kind: 'string',
+    placeholder: 'FILE',
+    help: `write the attestation to FILE; BLOB.att.sigstore.json unless told`,
+  },
+  'output-attestation': { kind: 'string', placeholder: 'FILE', help: 'write the statement alone to FILE too' },
+  'output-signature': {
+    kind: 'string',
+    placeholder: 'FILE',
+    help: 'write the envelope alone to FILE too, as cosign 2 does',
+  },
+  'output-certificate': {
+    kind: 'string',
+    placeholder: 'FILE',
+    help: 'write the certificate to FILE too, as cosign 2 does: base64 of PEM',
+  },
+  'rfc3161-timestamp-bundle': {
+    kind: 'string',
+    placeholder: 'FILE',
+    help: 'write the timestamp to FILE too, as cosign 2 does',
+    hidden: true,
+  },
+  'new-bundle-format': {
+    kind: 'boolean',
+    default: true,
+    help: 'false writes what cosign 2 reads: its own bundle to --bundle, and the envelope to stdout',
+  },
+  'rekor-entry-type': {
+    kind: 'string',
+    default: 'dsse',
+    choices: ['dsse', 'intoto'],
+    help: 'kind of the entry in the log',
+    hidden: true,
+    refused: 'an attestation is logged as kind dsse, which every verifier reads',
+  },
+  ...SIGNING_FLAGS,
+} as const;
+
+type Flags = FlagValues<typeof FLAGS>;
+
+/** `bulla attest-blob`: seals what one says of a file. */
+export const command: Command = defineCommand({
+  name: 'attest-blob',
+  summary: 'Attest something of a file',
+  description:
+    'Makes an in-toto statement of a predicate and the digest of a file, signs it, verifies it, and writes it to BLOB.att.sigstore.json beside the file, or to --bundle. ' +
+    'A whole statement (--statement) needs no file, and is checked against it where one is named. Key or identity as with sign.',
+  usage: '[flags] [--key KEY] --predicate FILE [--type TYPE] [BLOB]',
+  arguments: { min: 0, max: 1, name: 'blob' },
+  flags: FLAGS,
+  examples: [
+    'bulla attest-blob --key cosign.key --type slsaprovenance1 --predicate provenance.json release.tar.gz',
+    'bulla attest-blob --key cosign.key --statement statement.json --bundle release.att.sigstore.json',
+  ],
+  async run(context, [name], flags, given) {
+    const places = attestationPlaces(context, name, flags);
+    const now = signingTime(context);
+    const artifact = await artifactOf(context, name, flags);
+    const content = await loadAttestedContent(context, flags, given, now);
+    const statement = await statementOf(content, name, artifact);
+    const plan = await planSigning(context, flags, {
+      logVersions: flags['new-bundle-format'] ? [1, 2] : [1],
+      timestampCertificates: !flags['new-bundle-format'],
+      given,
+      stdinTaken: [name, flags.predicate, flags.statement].includes('-'),
+    });
+    const made = await attest(context, statement, plan, flags);
+    replaceFiles(await attestationFiles(context, places, statement.payload, made, plan, flags));
+    await report(context, { name, statement, made, plan, places });
+    return EXIT.ok;
+  },
+});
+
+async function artifactOf(
+  context: CommandContext,
+  name: string | undefined,
+  flags: Flags,
+): Promise<Artifact | undefined> {
+  if (flags.hash !== '') {
+    const hex = flags.hash.replace(/^sha256:/, '').toLowerCase();
+    if (!/^[0-9a-f]{64}$/.test(hex))
+      throw new CliError('usage', `--hash '${flags.hash.slice(0, 80)}' is no SHA-256: expected 64 digits of hex`);
+    return { kind: 'digest', algorithm: 'sha256', hex };
+  }
+  if (name === undefined) {
+    if (flags.statement === undefined)
+      throw new CliError('usage', 'what is attested? Name a file, - for standard input, or its --hash');
+    return undefined;
+  }
+  if (name !== '-') context.stderr(`Using payload from: ${printable(name)}\n`);
+  const artifact = await openBlob(context, name).artifact('sha256');
+  if (artifact.kind === 'digest') return artifact;
+  return { kind: 'digest', algorithm: 'sha256', hex: describeArtifact(artifact).slice('sha256:'.length) };
+}
+
+/** What is signed, and what it is verified against afterwards. */
+interface BlobStatement {
+  readonly payload: Uint8Array;
+  readonly predicateType: string;
+  readonly artifact: Artifact;
+}
+
+async function statementOf(
+  content: AttestedContent,
+  name: string | undefined,
+  artifact: Artifact | undefined,
+): Promise<BlobStatement> {
+  const { decodeStatement, encodeStatement, statedArtifacts } = await import('../../trust/index.ts');
+  if (content.kind === 'statement') {
+    const statement = decodeStatement(content.payload);
+    const stated = statedArtifacts(statement);
+    const subject = artifact ?? stated[0];
+    if (subject === undefined)
+      throw new CliError('usage', 'the statement names no subject by a digest that is known: sha256, sha384 or sha512');
+    const about = stated.some((one) => describeArtifact(one) === describeArtifact(subject));
+    if (!about)
+      throw new CliError(
+        'usage',
+        `the statement has no subject with the digest ${describeArtifact(subject)}: it is about something else`,
+      );
+    return { payload: content.payload, predicateType: statement.predicateType, artifact: subject };
+  }
+  if (artifact?.kind !== 'digest') throw new CliError('usage', 'what is attested? Name a file, or its --hash');
+  const { algorithm, hex } = artifact;
+  const named = name === undefined || name === '-' ? {} : { name: basename(name) };
+  const { predicateType, predicate, statementVersion: version } = content;
+  const payload = encodeStatement({
+    ...(version === undefined ? {} : { version }),
+    subjects: [{ ...named, digest: { algorithm, hex } }],
+    predicateType,
+    predicate,
+  });
+  return { payload, predicateType, artifact };
+}
+
+async function attest(
+  context: CommandContext,
+  { payload, artifact }: BlobStatement,
+  { signer, witnesses, expectation }: SigningPlan,
+  flags: Flags,
+): Promise<Bundle> {
+  const { signBundle, verifyBundle } = await import('../../trust/index.ts');
+  if (!context.json) context.stderr('Signing artifact...\n');
+  const bundle = await signBundle(payload, signer, witnesses, {
+    kept: flags['new-bundle-format'] ? 'bundle' : 'envelope',
+  });
+  const demand =
+    expectation === undefined
+      ? { keys: [signer.publicKey] }
+      : expectation.kind === 'keys'
+        ? { keys: expectation.keys, ...expectation.evidence }
+        : { identities: expectation.identities, ...expectation.evidence };
+  // A key that signs wrongly, or a service that cannot be believed, must be noticed here and not by who verifies.
+  const check = await verifyBundle(bundle, artifact, demand);
+  if (check.kind === 'accepted') return bundle;
+  const { code, found, expected } = check.rejection;
+  throw new CliError(
+    'seal-unverifiable',
+    `the attestation that was made does not verify and was not written: ${found}, expected ${expected} [${code}]`,
+  );
+}
+
+async function report(
+  context: CommandContext,
+  {
+    name,
+    statement,
+    made,
+    plan,
+    places,
+  }: {
+    readonly name: string | undefined;
+    readonly statement: BlobStatement;
+    readonly made: Bundle;
+    readonly plan: SigningPlan;
+    readonly places: AttestationPlaces;
+  },
+): Promise<void> {
+  const evidence = await readEvidence(made);
+  const { signer, identity } = plan;
+  if (context.json) {
+    writeJson(context, {
+      exitCode: EXIT.ok,
+      signer: sealerDocument(signer, identity),
+      blob: name ?? null,
+      digest: describeArtifact(statement.artifact),
+      predicateType: statement.predicateType,
+      bundle: places.bundle ?? null,
+      log: evidence.logEntries.length > 0 ? 'written' : 'not written',
+      ...madeEvidenceDocument(evidence),
+      warnings: context.warnings,
+    });
+    return;
+  }
+  context.stderr(evidenceText(evidence));
+  if (identity !== undefined)
+    context.stderr(`signer: ${printable(identity.subject)} (${printable(identity.issuer ?? '')})\n`);
+  if (evidence.logEntries.length === 0)
+    context.stderr(
+      `log: not written (${identity === undefined ? 'a key was given, and no log' : 'no log was named'})\n`,
+    );
+  for (const [what, file] of Object.entries({
+    bundle: places.bundle,
+    statement: places.statement,
+    envelope: places.envelope,
+    certificate: plan.certificate === undefined ? undefined : places.certificate,
+    timestamp: evidence.times.length === 0 ? undefined : places.timestamp,
+  }))
+    if (file !== undefined) context.stderr(`Wrote ${what} to file ${printable(file)}\n`);
+  if (places.stdout) context.stdout(envelopeOf(made));
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+import type { Artifact, SealCheck, SealExpectation, Statement } from '../../trust/index.ts';
+import { CliError } from '../cli-error.ts';
+import { defineCommand, type Command, type FlagValues } from '../command.ts';
+import type { CommandContext } from '../context.ts';
+import { describeArtifact, openBlob } from '../file/read-blob.ts';
+import { PREDICATE_TYPE_FLAG, STRICT_PREDICATE_FLAG } from '../flags/attestation.ts';
+import { demandedPredicateType } from '../flags/attested-content.ts';
+import { ATTESTATION_SUFFIX, BLOB_SEAL_FLAGS, readBlobSeal, type BlobSeal } from '../flags/blob-seal.ts';
+import { COSIGN_VERIFY_FLAGS } from '../flags/cosign-verify.ts';
+import { loadExpectedSigners, type LoadedSigners } from '../flags/expected-signers.ts';
+import { IDENTITY_FLAGS } from '../flags/identity.ts';
+import { KEY_FLAG } from '../flags/key.ts';
+import { PKI_FLAGS } from '../flags/pki.ts';
+import { TRUST_FLAGS } from '../flags/trust.ts';
+import { blobDocument, exitCodeOfBlob, explainBlob, type BlobVerdict } from '../output/blob-verdict.ts';
+import { writeJson } from '../output/json-document.ts';
+import { warnOfFaults } from '../output/predicate-faults.ts';
+import { trustDocument } from '../output/trust-origin.ts';
+
+const { offline, 'experimental-oci11': oci11, 'new-bundle-format': newFormat, sk, slot, sct } = COSIGN_VERIFY_FLAGS;
+
+const FLAGS = {
+  ...KEY_FLAG,
+  ...BLOB_SEAL_FLAGS,
+  bundle: {
+    ...BLOB_SEAL_FLAGS.bundle,
+    help: 'the attestation: a sigstore bundle, or the bundle of cosign 2; FILE.att.sigstore.json beside the blob unless told',
+  },
+  signature: { ...BLOB_SEAL_FLAGS.signature, help: 'the envelope alone: a file with it, as cosign 2 writes it' },
+  ...PREDICATE_TYPE_FLAG,
+  ...STRICT_PREDICATE_FLAG,
+  digest: { kind: 'string', default: '', placeholder: 'HEX', help: 'digest of the blob, instead of the blob itself' },
+  digestAlg: {
+    kind: 'string',
+    default: 'sha256',
+    choices: ['sha256', 'sha384', 'sha512'],
+    help: 'by which algorithm --digest is',
+    hidden: true,
+  },
+  'check-claims': {
+    kind: 'boolean',
+    default: true,
+    help: 'compare what the attestation is about with the blob; false needs no blob',
+  },
+  ...IDENTITY_FLAGS,
+  ...PKI_FLAGS,
+  ...TRUST_FLAGS,
+  'insecure-ignore-tlog': {
+    ...TRUST_FLAGS['insecure-ignore-tlog'],
+    weakens:
+      'Skipping tlog verification is an insecure practice that lacks transparency and auditability verification for the blob attestation.',
+  },
+  'max-workers': { kind: 'integer', default: 10, min: 1, help: 'changes nothing: there is one', hidden: true },
+  'signature-digest-algorithm': COSIGN_VERIFY_FLAGS['signature-digest-algorithm'],
+  offline: { ...offline, help: 'changes nothing: no service is asked anyway', hidden: true },
+  'experimental-oci11': { ...oci11, help: 'changes nothing' },
+  'new-bundle-format': {
+    ...newFormat,
+    help: 'changes nothing: what kind of bundle it is shows in it',
+    deprecated: 'both kinds of bundle are read',
+  },
+  sct,
+  sk,
+  slot,
+} as const;
+
+type Flags = FlagValues<typeof FLAGS>;
+
+/** `bulla verify-blob-attestation`: who attested this of a file? */
+export const command: Command = defineCommand({
+  name: 'verify-blob-attestation',
+  summary: 'Verify what was attested of a file, and by whom',
+  description:
+    'Takes a file, - for standard input, or its digest, and exits 0 if the attestation of that kind beside it is about the file and by whom one expects. The attestation is FILE.att.sigstore.json unless told. ' +
+    'Exit codes: 0 trusted, 12 the attestation is not accepted or of another type, 13 it is by a key where an identity was asked, 2 could not find out.',
+  usage: '[flags] --key KEY [--type TYPE] [BLOB]',
+  arguments: { min: 0, max: 1, name: 'blob' },
+  flags: FLAGS,
+  examples: [
+    'bulla verify-blob-attestation --key cosign.pub --type slsaprovenance1 release.tar.gz',
+    'bulla verify-blob-attestation --key cosign.pub --type slsaprovenance1 --bundle release.att.sigstore.json --digest …',
+  ],
+  async run(context, [name = ''], flags) {
+    const wanted = demandedPredicateType(flags);
+    const known = await artifactOf(context, name, flags);
+    const asked = await loadExpectedSigners(context, flags, 'verify-blob-attestation');
+    const beside = { suffix: ATTESTATION_SUFFIX, command: 'verify-blob-attestation' };
+    const seal = await readBlobSeal(context, flags, name, beside);
+    const artifact = known ?? (await statedArtifact(seal));
+    const { verifyBundle } = await import('../../trust/index.ts');
+    const check = await verifyBundle(seal.bundle, artifact, expectationOf(asked));
+    const attested = await attestationOf(check, wanted, flags);
+    if (attested.statement !== undefined) await warnOf(context, attested.statement);
+    const verdict: BlobVerdict = {
+      blob: name === '' ? describeArtifact(artifact) : name,
+      digest: describeArtifact(artifact),
+      source: seal.source,
+      format: seal.format,
+      log: logOf(asked),
+      check: attested.check,
+      weakened: weakenings(asked, flags),
+    };
+    if (context.json) writeDocument(context, verdict, attested.statement, asked);
+    else {
+      if (asked.origin !== undefined) context.stderr(`trust: ${asked.origin.text}\n`);
+      context.stderr(explainBlob(context, verdict));
+    }
+    return exitCodeOfBlob(verdict);
+  },
+});
+
+/** What it must be about; `undefined` where that does not matter. */
+async function artifactOf(context: CommandContext, name: string, flags: Flags): Promise<Artifact | undefined> {
+  if (flags.digest !== '') {
+    if (name !== '') throw new CliError('usage', '--digest and a file both say what it is about: give one of them');
+    return openBlob(context, `${flags.digestAlg}:${flags.digest.toLowerCase()}`).artifact('sha256');
+  }
+  if (!flags['check-claims']) {
+    context.warn('--check-claims=false: an attestation of another file passes');
+    return undefined;
+  }
+  if (name === '')
+    throw new CliError('usage', 'what must it be about? Name a file, - for standard input, or its --digest');
+  const artifact = await openBlob(context, name).artifact('sha256');
+  return artifact;
+}
+
+/** Whatever the statement says that it is about. */
+async function statedArtifact({ bundle: { content }, source }: BlobSeal): Promise<Artifact> {
+  const { decodeStatement, statedArtifacts } = await import('../../trust/index.ts');
+  const stated = content.kind === 'dsse' ? statedArtifacts(decodeStatement(content.envelope.payload))[0] : undefined;
+  if (stated === undefined) throw new CliError('usage', `${source} has no statement about a digest that is known`);
+  return stated;
+}
+
+function expectationOf({ signers }: LoadedSigners): SealExpectation {
+  return signers.kind === 'keys'
+    ? { keys: signers.keys, ...signers.evidence }
+    : { identities: signers.identities, ...signers.evidence };
+}
+
+interface Attested {
+  readonly check: BlobVerdict['check'];
+  /** of one that was accepted */
+  readonly statement?: Statement;
+}
+
+async function attestationOf(check: SealCheck, wanted: string, flags: Flags): Promise<Attested> {
+  if (check.kind === 'rejected') return { check };
+  if (check.content.kind === 'bytes')
+    return refused('predicate-type-mismatch', 'a signature of the file', `an attestation of type ${wanted}`);
+  const { checkPredicate, describeFault } = await import('../../trust/index.ts');
+  const { statement } = check.content;
+  if (statement.predicateType !== wanted)
+    return refused('predicate-type-mismatch', `an attestation of type ${statement.predicateType}`, wanted);
+  const [fault] = checkPredicate(wanted, statement.predicate);
+  if (fault !== undefined && flags['strict-predicate'])
+    return refused('predicate-malformed', describeFault(fault), `a predicate of ${wanted}`);
+  return { check, statement };
+}
+
+function refused(
+  code: 'predicate-type-mismatch' | 'predicate-malformed',
+  found: string,
+  expected: string,
+): { readonly check: BlobVerdict['check'] } {
+  return { check: { kind: 'rejected', rejection: { code, found, expected } } };
+}
+
+async function warnOf(context: CommandContext, { predicateType, predicate }: Statement): Promise<void> {
+  const { checkPredicate } = await import('../../trust/index.ts');
+  warnOfFaults(context, checkPredicate(predicateType, predicate));
+}
+
+function writeDocument(
+  context: CommandContext,
+  verdict: BlobVerdict,
+  statement: Statement | undefined,
+  { origin }: LoadedSigners,
+): void {
+  const document = blobDocument(verdict, context.warnings, trustDocument(origin));
+  const { type, predicateType, predicate } = statement ?? { type: null, predicateType: null, predicate: null };
+  writeJson(context, { ...document, predicateType, statement: { type, predicate: predicate ?? null } });
+}
+
+function logOf({ signers: { evidence } }: LoadedSigners): BlobVerdict['log'] {
+  if (evidence === undefined) return 'not checked';
+  return evidence.ignoreLog === true ? 'ignored' : 'verified';
+}
+
+function weakenings({ signers }: LoadedSigners, flags: Flags): readonly string[] {
+  return [
+    ...(flags['check-claims'] ? [] : ['claims-not-checked']),
+    ...(signers.evidence?.ignoreLog === true ? ['log-ignored'] : []),
+    ...(signers.kind === 'identities' && signers.evidence.ignoreScts === true ? ['certificate-log-ignored'] : []),
+  ];
+}

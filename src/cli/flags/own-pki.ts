@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+import { assembleTrustedRoot, decodeCertificates, type Certificate, type TrustedRoot } from '../../trust/index.ts';
+import { CliError } from '../cli-error.ts';
+import type { FlagValues } from '../command.ts';
+import type { CommandContext } from '../context.ts';
+import { readFile } from '../file/read-file.ts';
+import type { PKI_FLAGS } from './pki.ts';
+
+type Flags = Partial<FlagValues<typeof PKI_FLAGS>>;
+
+/** What these flags put in the place of a part of a trusted root. */
+export type OwnPki = Partial<Pick<TrustedRoot, 'certificateAuthorities' | 'timestampAuthorities'>>;
+
+const MAX_BYTES = 1024 * 1024;
+
+/**
+ * The certificates that flags name.
+ *
+ * @throws CliError `usage` for flags that say two things, and for authorities that lead to no root; as `readFile`; TrustError as
+ * `decodeCertificates`
+ */
+export async function readOwnPki(context: CommandContext, flags: Flags): Promise<OwnPki> {
+  const {
+    'ca-roots': roots,
+    'ca-intermediates': intermediates,
+    'certificate-chain': chain,
+    'timestamp-certificate-chain': stamps,
+  } = flags;
+  if (chain !== undefined && (roots !== undefined || intermediates !== undefined))
+    throw new CliError('usage', '--certificate-chain and --ca-roots say the same: give one of them');
+  if (intermediates !== undefined && roots === undefined)
+    throw new CliError('usage', '--ca-intermediates needs --ca-roots: nobody believes them by themselves');
+  const authorities = await Promise.all(
+    [chain, roots, intermediates].map(async (file) => (file === undefined ? [] : readCertificates(context, file))),
+  );
+  const timestampChain = stamps === undefined ? undefined : await readCertificates(context, stamps);
+  const root = assembleTrustedRoot({
+    authorities: authorities.flat(),
+    ...(timestampChain === undefined ? {} : { timestampChain }),
+  });
+  const named = chain ?? roots;
+  if (named !== undefined && root.certificateAuthorities.length === 0)
+    throw new CliError('usage', `${named} has no certificate that is a root or leads to one`);
+  return {
+    ...(named === undefined ? {} : { certificateAuthorities: root.certificateAuthorities }),
+    ...(stamps === undefined ? {} : { timestampAuthorities: root.timestampAuthorities }),
+  };
+}
+
+async function readCertificates(
+  context: CommandContext,
+  file: string,
+): Promise<readonly [Certificate, ...Certificate[]]> {
+  return decodeCertificates(
+    await readFile(file, { cwd: context.cwd, what: 'certificates', maxBytes: MAX_BYTES }),
+    file,
+  );
+}

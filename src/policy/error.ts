@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+import { CodedError } from '../wire/index.ts';
+
+/** What can be wrong with policies before anything is decided by them. */
+export type PolicyErrorCode =
+  /** the documents have faults; the message names the first, with its place */
+  | 'policy-malformed'
+  /** valid, and something of it cannot be evaluated here: an engine that is not here, a key or document that is elsewhere */
+  | 'policy-unresolved'
+  /** a policy over JSON took too long, or too much memory: what it says is not known */
+  | 'program-unfinished';
+
+/** Policies that cannot be used. */
+export class PolicyError extends CodedError<PolicyErrorCode> {}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { SqlDatabase } from '../store/index.ts';
+import {
+  certificateSigner,
+  createTimestampIssuer,
+  encodeCertificates,
+  encodePublicKey,
+  type TimestampIssuer,
+} from '../trust/index.ts';
+import type { Service } from '../wire/index.ts';
+import type { Issuance } from './certificate-authority/issuance/signing-authority.ts';
+import type { OpenedCertificateAuthority } from './certificate-authority/open-certificate-authority.ts';
+import type { IdentityIssuer } from './issuer/issuer.ts';
+import type { KeyRing } from './key/key-ring.ts';
+import type { KeyRole } from './key/key-role.ts';
+import type { Rotation } from './key/plan-rotation.ts';
+import type { LogShards, ShardCheck } from './log-shards.ts';
+import { logsFolder } from './log-shards.ts';
+import type { OpenedStack, StackRoute } from './open-stack.ts';
+import { servedRekorV1, servedRekorV2 } from './rekor-shards.ts';
+import type { ClockGuard } from './timestamp/clock-guard.ts';
+import type { TimestampAuthorityService } from './timestamp/timestamp-service.ts';
+import { rotateKeys, type RotatedKeys } from './tuf/rotate-keys.ts';
+import { chainOf, type StackAddresses } from './tuf/stack-trust.ts';
+import { SIGNING_CONFIG_NAME, TRUSTED_ROOT_NAME } from './tuf/target.ts';
+import type { TufRepository } from './tuf/tuf-repository.ts';
+import { beginYear } from './year-shard.ts';
+
+/** What runs. */
+export interface ServiceParts {
+  readonly addresses: StackAddresses;
+  readonly ring: KeyRing;
+  readonly repository: TufRepository;
+  readonly database: SqlDatabase;
+  readonly shards: LogShards;
+  readonly authority: OpenedCertificateAuthority;
+  readonly timestamps: TimestampAuthorityService;
+  readonly issuer: IdentityIssuer;
+  readonly clock: ClockGuard;
+  /** `{year}.log.example` */
+  readonly logHost: string | undefined;
+  readonly now: () => Date;
+  readonly onWarning: (message: string) => void;
+  /** closes what was opened */
+  readonly close: () => Promise<void>;
+}
+
+/** The database of everything but logs. */
+export const STACK_DATABASE = 'stack.db';
+
+/** Services that go on while keys change under them: a route keeps its place, what answers there is exchanged. */
+export class RunningServices implements OpenedStack {
+  readonly routes: readonly StackRoute[];
+  readonly addresses: StackAddresses;
+  readonly #parts: ServiceParts;
+  #rekorV1: Service;
+  #rekorV2: Service;
+  /** what the services sign with */
+  #adopted: ReadonlyMap<KeyRole, string>;
+  #changing: Promise<unknown> = Promise.resolve();
+  #closed = false;
+
+  constructor(parts: ServiceParts) {
+    this.#parts = parts;
+    this.addresses = parts.addresses;
+    this.#adopted = activeKeys(parts.ring);
+    this.#rekorV1 = servedRekorV1(parts.shards.of('log-v1'));
+    this.#rekorV2 = servedRekorV2(parts.shards.of('log-v2'), parts.now);
+    const v1 = ofTheMoment(() => this.#rekorV1);
+    const v2 = ofTheMoment(() => this.#rekorV2);
+    this.routes = routesOf(parts, v1, v2);
+  }
+
+  publicFiles(): ReadonlyMap<string, Uint8Array> {
+    const { ring, repository } = this.#parts;
+    return new Map<string, Uint8Array>([
+      ['root.json', repository.root()],
+      ['trusted_root.json', repository.target(TRUSTED_ROOT_NAME)],
+      ['signing_config.json', repository.target(SIGNING_CONFIG_NAME)],
+      ['fulcio.pem', Buffer.from(encodeCertificates(chainOf(ring.active('ca'))))],
+      ['ctfe.pub', Buffer.from(encodePublicKey(ring.active('ct-log').publicKey))],
+      ['rekor.pub', Buffer.from(encodePublicKey(ring.active('log-v1').publicKey))],
+      ['tsa.pem', Buffer.from(encodeCertificates(chainOf(ring.active('tsa'))))],
+    ]);
+  }
+
+  describeRules(): readonly string[] {
+    return this.#parts.authority.authority.describeRules();
+  }
+
+  async tick(): Promise<readonly string[]> {
+    return await this.#inTurn(async () => {
+      await beginYear(this.#parts);
+      const { warnings } = await this.#parts.repository.tick();
+      await this.#adopt();
+      return warnings.map(({ message }) => message);
+    });
+  }
+
+  async rotate(rotation: Rotation, options: Parameters<OpenedStack['rotate']>[1] = {}): Promise<RotatedKeys> {
+    return await this.#inTurn(async () => {
+      const { ring, repository, now } = this.#parts;
+      const rotated = await rotateKeys(ring, repository, rotation, { now: now(), ...options });
+      await this.#adopt();
+      return rotated;
+    });
+  }
+
+  async check(onProgress?: (shard: string, entries: number) => void): Promise<readonly ShardCheck[]> {
+    return await this.#parts.shards.check(onProgress);
+  }
+
+  troubles(): readonly string[] {
+    const fault = this.#parts.clock.fault();
+    return fault === undefined ? [] : [`timestamps: ${fault.message}`];
+  }
+
+  resumeClock(): void {
+    this.#parts.clock.resume();
+  }
+
+  // What refers to a log is copied before it, so that no copy knows of an entry that the copy of its log lacks.
+  async copyDatabases(folder: string): Promise<void> {
+    await this.#parts.database.copyTo(join(folder, STACK_DATABASE));
+    await mkdir(logsFolder(folder), { mode: 0o700 });
+    await this.#parts.shards.copyTo(logsFolder(folder));
+  }
+
+  async unchanged<T>(work: () => Promise<T>): Promise<T> {
+    return await this.#inTurn(work);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#changing.catch(() => undefined);
+    await this.#parts.close();
+  }
+
+  /** One change of keys at a time; a request that is under way ends with the key that it began with. */
+  async #inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const mine = this.#changing.catch(() => undefined).then(change);
+    this.#changing = mine;
+    return await mine;
+  }
+
+  /** Switches the services to keys that are active by now; those of a rotation that could not be published at first are, too. */
+  async #adopt(): Promise<void> {
+    const { shards, authority, timestamps, ring, now } = this.#parts;
+    const active = activeKeys(ring);
+    const changed = (...roles: readonly KeyRole[]): boolean =>
+      roles.some((role) => active.get(role) !== this.#adopted.get(role));
+    if (changed('log-v1', 'log-v2', 'ct-log')) {
+      await shards.follow();
+      this.#rekorV1 = servedRekorV1(shards.of('log-v1'));
+      this.#rekorV2 = servedRekorV2(shards.of('log-v2'), now);
+    }
+    if (changed('ca', 'ct-log')) await authority.authority.replace(await issuanceOf(ring, shards));
+    if (changed('tsa')) timestamps.replace(await timestampIssuerOf(ring));
+    this.#adopted = active;
+  }
+}
+
+const ADOPTED: readonly KeyRole[] = ['ca', 'ct-log', 'log-v1', 'log-v2', 'tsa'];
+
+/** Which key signs for whom. */
+function activeKeys(ring: KeyRing): ReadonlyMap<KeyRole, string> {
+  return new Map(ADOPTED.map((role) => [role, ring.active(role).id]));
+}
+
+/** What certificates are issued with. */
+export async function issuanceOf(ring: KeyRing, shards: LogShards): Promise<Issuance> {
+  const key = ring.active('ca');
+  const { signer, log } = shards.shard(ring.active('ct-log').id);
+  return {
+    authority: { signer: certificateSigner(await ring.privateKey(key)), chain: chainOf(key) },
+    certificateLog: { signer, log },
+  };
+}
+
+/** What timestamps are given with. */
+export async function timestampIssuerOf(ring: KeyRing): Promise<TimestampIssuer> {
+  const key = ring.active('tsa');
+  return await createTimestampIssuer(certificateSigner(await ring.privateKey(key)), chainOf(key));
+}
+
+function routesOf(parts: ServiceParts, v1: Service, v2: Service): readonly StackRoute[] {
+  const authority = parts.authority.service;
+  const timestamps = parts.timestamps.service;
+  const issuer = parts.issuer.service;
+  const routes: readonly (readonly [Service, readonly string[]])[] = [
+    [authority, ['/api/v1/signingCert', '/api/v1/rootCert']],
+    [authority, ['/api/v2/signingCert', '/api/v2/trustBundle', '/api/v2/configuration']],
+    [parts.authority.certificateLogService, ['/ct/v1/']],
+    [v1, ['/api/v1/log', '/api/v1/log/', '/api/v1/index/', '/api/v1/version']],
+    [v2, ['/api/v2/', '/checkpoint', '/tile/', '/shards/']],
+    [timestamps, ['/api/v1/timestamp', '/api/v1/timestamp/', '/ping']],
+    [issuer, ['/.well-known/openid-configuration', '/oidc/']],
+  ];
+  return [
+    ...routes.flatMap(([service, paths]) => paths.map((path) => ({ path, service }))),
+    { path: '/tuf/', service: parts.repository.service, strip: true },
+  ];
+}
+
+/** A service that may be exchanged: each request is answered by the one of that moment. */
+function ofTheMoment(find: () => Service): Service {
+  return { answer: (call) => find().answer(call), fault: (error) => find().fault(error) };
+}
