@@ -56,7 +56,6 @@ export { RekorError, type RekorErrorCode } from './rekor/rekor-error.ts';
 export { createRekorV1Service, type RekorV1Options } from './rekor/rekor-v1.ts';
 export { createRekorV2Service, type RekorV2Options } from './rekor/rekor-v2.ts';
 export { searchTerm, type TermKind } from './rekor/search-terms.ts';
-export { createShardedRekorV2, shardHost, shardPeriod, type Shard, type ShardedRekorV2 } from './rekor/shards.ts';
 export { witnessClient, type WitnessClientOptions } from './rekor/witness-client.ts';
 export { decodeWitnessPolicy, type PolicyLog, type PolicyWitness, type WitnessPolicy } from './rekor/witness-policy.ts';
 export { ClockError, type ClockErrorCode } from './timestamp/clock-error.ts';

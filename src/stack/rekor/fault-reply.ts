@@ -16,7 +16,6 @@ const STATUS: Readonly<Record<RekorErrorCode, number>> = {
   'method-unsupported': 405,
   'too-many': 422,
   'log-frozen': 405,
-  'host-unknown': 421,
   'settings-malformed': 500,
   'witness-failed': 500,
   'log-inconsistent': 500,

@@ -23,8 +23,6 @@ export type RekorErrorCode =
   | 'too-many'
   /** the shard takes no more entries: its time is over */
   | 'log-frozen'
-  /** no shard of this log has this host */
-  | 'host-unknown'
   /** a file of witnesses, or a log to be set up, that contradicts itself */
   | 'settings-malformed'
   /** a witness that answered something else than a cosignature */
