@@ -192,3 +192,21 @@ interop(
     await succeed(cosign2, verify, two.home);
   },
 );
+
+interop('bulla verifies seals and attestations by keys that it has not heard of, and asks once', [], async () => {
+  const { stack, token } = await ready();
+  const root = join(lab.folder(), 'root.json');
+  copyFileSync(stack.endpoints.tufRoot, root);
+  const listener = await newClient(BULLA, root, () => []);
+  const image = `${await pushImages(stack, 'unheard')}@${SINGLE}`;
+  await rotate(stack, 'ca');
+  await rotate(stack, 'log');
+  const signer = await newClient(BULLA, root, () => []);
+  const env = { SIGSTORE_ID_TOKEN: token };
+  await succeed(BULLA, ['sign', '--yes', image], signer.home, env);
+  const predicate = writeIn(signer.home, 'predicate.json', '{"built":"by hand"}');
+  const type = ['--type', 'https://example.com/built'];
+  await succeed(BULLA, ['attest', '--yes', ...type, '--predicate', predicate, image], signer.home, env);
+  await succeed(BULLA, ['verify-attestation', ...type, ...demand(stack), image], listener.home);
+  await succeed(BULLA, ['verify', ...demand(stack), image], listener.home);
+});

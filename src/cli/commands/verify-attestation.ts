@@ -14,13 +14,14 @@ import { IDENTITY_FLAGS } from '../flags/identity.ts';
 import { KEY_FLAG } from '../flags/key.ts';
 import { PKI_FLAGS } from '../flags/pki.ts';
 import { openEvidence, openRepository, REGISTRY_FLAGS, type OpenedRepository } from '../flags/registry.ts';
-import { TRUST_FLAGS } from '../flags/trust.ts';
+import { TRUST_FLAGS, type TrustOptions } from '../flags/trust.ts';
 import { attestationDocument, explainAttestations } from '../output/attestation-verdict.ts';
 import { envelopeLine } from '../output/envelope-line.ts';
 import { warnOfFaults } from '../output/predicate-faults.ts';
 import { writeJson } from '../output/json-document.ts';
 import { cosignHeader } from '../output/verdict-cosign.ts';
-import { exitCodeOfVerdicts, type ImageVerdict } from '../output/verdict-exit-code.ts';
+import { mayBeOutdated, type TrustSource } from '../output/trust-origin.ts';
+import { exitCodeOfVerdicts, rejectionCodes, type ImageVerdict } from '../output/verdict-exit-code.ts';
 import { verdictDocument } from '../output/verdict-json.ts';
 
 const {
@@ -117,28 +118,42 @@ export const command: Command = defineCommand({
     if (flags['require-digest']) requireDigests(images, opened);
     if (!flags['check-claims'])
       context.warn('--check-claims=false: an attestation in an .att tag passes that is about another image');
-    const { signers, origin } = await loadExpectedSigners(context, flags, 'verify-attestation');
-    const expectation: AttestationExpectation = {
-      signers,
-      predicateType,
-      strictPredicate: flags['strict-predicate'],
-      checkClaims: flags['check-claims'],
-    };
+    let { expectation, origin } = await expectationOf(context, flags, predicateType);
     if (origin !== undefined && !context.json) context.stderr(`trust: ${origin.text}\n`);
     const verdicts: ImageVerdict<Attestation>[] = [];
     for (const [at, image] of images.entries()) {
       const one = opened[at];
       if (one === undefined) continue;
-      const verdict = await verifyOne(context, image, one, expectation, flags);
+      let verdict = await verifyOne(context, image, one, expectation, flags);
+      if (mayBeOutdated(origin, rejectionCodes(verdict.verdict))) {
+        ({ expectation, origin } = await expectationOf(context, flags, predicateType, { fresh: true }));
+        verdict = await verifyOne(context, image, one, expectation, flags);
+      }
       if (verdict.verdict.kind === 'undecided') throwIfEnded(context.signal);
       verdicts.push(verdict);
       report(context, verdict, expectation, flags);
     }
     if (context.json)
-      writeJson(context, verdictDocument(verdicts, context.warnings, { signers }, origin, attestationDocument));
+      writeJson(context, verdictDocument(verdicts, context.warnings, expectation, origin, attestationDocument));
     return exitCodeOfVerdicts(verdicts);
   },
 });
+
+async function expectationOf(
+  context: CommandContext,
+  flags: Flags,
+  predicateType: string,
+  options?: TrustOptions,
+): Promise<{ readonly expectation: AttestationExpectation; readonly origin: TrustSource | undefined }> {
+  const { signers, origin } = await loadExpectedSigners(context, flags, 'verify-attestation', options);
+  const expectation = {
+    signers,
+    predicateType,
+    strictPredicate: flags['strict-predicate'],
+    checkClaims: flags['check-claims'],
+  };
+  return { expectation, origin };
+}
 
 function requireDigests(images: readonly string[], opened: readonly OpenedRepository[]): void {
   const tagged = images.find((_, at) => opened[at]?.byDigest !== true);

@@ -14,7 +14,7 @@ import { PKI_FLAGS } from '../flags/pki.ts';
 import { openEvidence, openRepository, REGISTRY_FLAGS, type OpenedRepository } from '../flags/registry.ts';
 import { TRUST_FLAGS, type TrustOptions } from '../flags/trust.ts';
 import { writeJson } from '../output/json-document.ts';
-import { exitCodeOfVerdicts, type ImageVerdict } from '../output/verdict-exit-code.ts';
+import { exitCodeOfVerdicts, rejectionCodes, type ImageVerdict } from '../output/verdict-exit-code.ts';
 import { cosignElements, cosignHeader, cosignSigners, cosignText } from '../output/verdict-cosign.ts';
 import { verdictDocument } from '../output/verdict-json.ts';
 import { mayBeOutdated, type TrustSource } from '../output/trust-origin.ts';
@@ -89,7 +89,7 @@ export const command: Command = defineCommand({
     const verdicts: ImageVerdict[] = [];
     for (const [at, image] of images.entries()) {
       let verdict = await verifyOne(context, image, opened[at], expectation, flags);
-      if (mayBeOutdated(origin, codesOf(verdict.verdict))) {
+      if (mayBeOutdated(origin, rejectionCodes(verdict.verdict))) {
         ({ expectation, origin } = await expectationOf(context, flags, { fresh: true }));
         verdict = await verifyOne(context, image, opened[at], expectation, flags);
       }
@@ -117,11 +117,6 @@ interface Asked {
   readonly expectation: Expectation;
   /** where the trusted root came from, where nobody named it */
   readonly origin?: TrustSource;
-}
-
-/** Why seals of an image were rejected; none where one was accepted. */
-function codesOf(verdict: Verdict): readonly string[] {
-  return verdict.kind === 'trusted' ? [] : verdict.rejected.map(({ code }) => code);
 }
 
 async function expectationOf(context: CommandContext, flags: Flags, options: TrustOptions = {}): Promise<Asked> {

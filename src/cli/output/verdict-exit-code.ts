@@ -37,3 +37,8 @@ export function exitCodeOfAll(codes: readonly number[]): number {
     EXIT.ok
   );
 }
+
+/** Why seals of an image were rejected; none where one was accepted. */
+export function rejectionCodes(verdict: Verdict): readonly string[] {
+  return verdict.kind === 'trusted' ? [] : verdict.rejected.map(({ code }) => code);
+}
