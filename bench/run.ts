@@ -4,6 +4,7 @@
 // runtime in one run. Prints tables, or one JSON document. Reaches no goal by failing: these numbers are read, not tested.
 import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { admissionBench } from './admission.ts';
 import { certificatesBench } from './certificates.ts';
 import { signBench, signKeylessBench, verifyBench, versionBench } from './command-line.ts';
 import { Ground } from './ground.ts';
@@ -39,6 +40,7 @@ const OF_SOURCES: Readonly<Record<string, Bench>> = {
   sbom: () => sbomBench(),
   verification: (_ground, { rounds }) => verificationBench(rounds),
   policy: (_ground, { rounds }) => policyBench(rounds),
+  admission: (_ground, { rounds, entries }) => admissionBench(rounds, entries),
 };
 
 const BENCHES: Readonly<Record<string, Bench>> = { ...OF_PROGRAMS, ...OF_SOURCES };

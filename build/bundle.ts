@@ -22,6 +22,11 @@ const common = {
 
 const load = createRequire(resolve(root, 'package.json'));
 
+/** Large packages that few need: who needs one installs it beside us, and it is imported from there. */
+const peers: readonly string[] = Object.keys(
+  (load('./package.json') as { readonly peerDependencies: Readonly<Record<string, string>> }).peerDependencies,
+);
+
 /** Whether a package, as an ES module imports it, is one in CommonJS. */
 function isCommonJs(name: string): boolean {
   const path = fileURLToPath(import.meta.resolve(name));
@@ -41,11 +46,20 @@ const SHORT = { minifyWhitespace: true, minifySyntax: true } as const satisfies 
  * @returns which source went into which file
  */
 export async function bundleCommandLine(outdir: string, runtime: Runtime = 'node'): Promise<Metafile> {
-  const options = { ...common, entryPoints: ['src/cli/main.ts'], outdir, chunkNames: '[name]-[hash]', ...SHORT };
+  const options = {
+    ...common,
+    entryPoints: ['src/cli/main.ts'],
+    outdir,
+    chunkNames: '[name]-[hash]',
+    external: [...peers],
+    ...SHORT,
+  };
   const draft = await build({ ...options, write: false, plugins: [sources([], runtime)] });
   const { metafile } = await build({ ...options, plugins: [sources(chunkGroups(draft.metafile), runtime)] });
   const late = Object.entries(metafile.outputs).flatMap(([file, { imports }]) =>
-    imports.flatMap(({ path, external }) => (external === true && !isBuiltin(path) ? [`${file} imports ${path}`] : [])),
+    imports
+      .filter(({ path, external }) => external === true && !isBuiltin(path) && !peers.includes(path))
+      .map(({ path }) => `${file} imports ${path}`),
   );
   if (late.length > 0) throw new Error(`not in the bundle: ${late.join(', ')}`);
   dropIdleImports(metafile);
@@ -104,9 +118,13 @@ function sources(groups: readonly ChunkGroup[], runtime: Runtime): Plugin {
           resolveDir: root,
         };
       });
+      // What a package in CommonJS requires cannot be asked for at run time: an ES module has no `require`. It is taken along.
+      bundler.onResolve({ filter: /^[@a-z]/ }, ({ path, kind }) =>
+        kind === 'require-call' && peers.includes(path) ? { path: load.resolve(path) } : undefined,
+      );
       // A package in CommonJS cannot import a group: esbuild would wrap all that the group reaches. A module that stands before it can.
       bundler.onResolve({ filter: /^[@a-z]/ }, ({ path, kind }) => {
-        if (kind !== 'dynamic-import' || isBuiltin(path) || !isCommonJs(path)) return undefined;
+        if (kind !== 'dynamic-import' || isBuiltin(path) || peers.includes(path) || !isCommonJs(path)) return undefined;
         return { path, namespace: 'package', sideEffects: true };
       });
       bundler.onLoad({ filter: /.*/, namespace: 'package' }, ({ path }) => {

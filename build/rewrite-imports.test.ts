@@ -99,6 +99,10 @@ test('lines keep their numbers, and what only looks like an import is left alone
 test('a package in CommonJS gets built-in modules without require, and its own files as before', () => {
   assert.equal(
     rewrite('const fs = require("fs"); const o = require("./other"); const p = require(\'node:path\');'),
-    'const fs = process.getBuiltinModule("fs"); const o = require("./other"); const p = process.getBuiltinModule("node:path");',
+    'const fs = globalThis.process.getBuiltinModule("fs"); const o = require("./other"); const p = globalThis.process.getBuiltinModule("node:path");',
+  );
+  assert.equal(
+    rewrite("const process = require('process');"),
+    'const process = globalThis.process.getBuiltinModule("process");',
   );
 });

@@ -40,7 +40,8 @@ export function rewriteImports(path: string, source: string, options: RewriteOpt
 // looks so, in a text, is the same module by another name.
 function withoutRequire(source: string): string {
   return source.replace(/\brequire\((["'])([\w:/]+)\1\)/g, (call, _quote, specifier: string) =>
-    isBuiltin(specifier) ? builtin(specifier) : call,
+    // `const process = require('process')` has another `process` in its place.
+    isBuiltin(specifier) ? `globalThis.${builtin(specifier)}` : call,
   );
 }
 

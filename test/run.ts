@@ -38,5 +38,7 @@ run('tests', process.execPath, ['--test', `--test-concurrency=${availableParalle
 const missing = missingClients();
 if (named.length === 0 && missing.length > 0) {
   console.log(`\nLeft out: interop tests that need ${missing.join(', ')}.`);
-  console.log('Install them with test/tools/peers and apt-get (CONTRIBUTING.md); CI runs all of them.');
+  console.log(
+    'Install them with test/tools/peers, apt-get and npm run build:rego (CONTRIBUTING.md); CI runs all of them.',
+  );
 }

@@ -66,6 +66,22 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'Print the attestations of an image, unverified',
     load: () => import('./commands/download-attestation.ts'),
   },
+  'download sbom': {
+    summary: 'Print the SBOM that lies beside an image, unverified',
+    load: () => import('./commands/download-sbom.ts'),
+  },
+  'attach signature': {
+    summary: 'Lay a signature that was made elsewhere beside an image',
+    load: () => import('./commands/attach-signature.ts'),
+  },
+  'attach attestation': {
+    summary: 'Lay attestations that were made elsewhere beside an image',
+    load: () => import('./commands/attach-attestation.ts'),
+  },
+  'attach sbom': {
+    summary: 'Lay an unsigned SBOM beside an image, where cosign 2 looks for it',
+    load: () => import('./commands/attach-sbom.ts'),
+  },
   'bundle inspect': {
     summary: 'Show what is in a bundle',
     load: () => import('./commands/bundle-inspect.ts'),
@@ -102,21 +118,65 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'List what is inside an image: SPDX, CycloneDX or a table',
     load: () => import('./commands/sbom.ts'),
   },
+  'sbom attach': {
+    summary: 'Attest an SBOM that some program made, and lay it beside images',
+    load: () => import('./commands/sbom-attach.ts'),
+  },
+  'sbom get': {
+    summary: 'Fetch the SBOM of an image, verified',
+    load: () => import('./commands/sbom-get.ts'),
+  },
   'sbom diff': {
     summary: 'Show which packages two images or SBOMs differ in',
     load: () => import('./commands/sbom-diff.ts'),
+  },
+  save: {
+    summary: 'Save images with their evidence, and whom to trust, into a folder',
+    load: () => import('./commands/save.ts'),
+  },
+  load: {
+    summary: 'Load what save wrote into a registry, with its evidence',
+    load: () => import('./commands/load.ts'),
+  },
+  check: {
+    summary: 'Decide on every image that manifests, charts, compose files and Dockerfiles name',
+    load: () => import('./commands/check.ts'),
+  },
+  vsa: {
+    summary: 'Say in a verification summary what policies decide on an image',
+    load: () => import('./commands/vsa.ts'),
   },
   'policy check': {
     summary: 'Check files of policies, and say what they are about',
     load: () => import('./commands/policy-check.ts'),
   },
+  'policy except': {
+    summary: 'Sign an exception: one digest, for a while, with a reason',
+    load: () => import('./commands/policy-except.ts'),
+  },
   'policy explain': {
     summary: 'Decide on an image by policies, and say why',
     load: () => import('./commands/policy-explain.ts'),
   },
+  'policy preview': {
+    summary: 'Say what new policies would strand before they are in force',
+    load: () => import('./commands/policy-preview.ts'),
+  },
   'policy test': {
     summary: 'Run the tests that lie beside policies, offline',
     load: () => import('./commands/policy-test.ts'),
+  },
+  pin: {
+    summary: 'Pin images in manifests to digests that the policies trust',
+    load: () => import('./commands/pin.ts'),
+  },
+  scan: {
+    summary: 'Decide anew on everything that runs in a cluster, or in a list',
+    load: () => import('./commands/scan.ts'),
+  },
+  'admission install': {
+    summary: 'Print the manifests of a Kubernetes gate',
+    load: () => import('./commands/admission-install.ts'),
   },
   up: {
     summary: 'Run the signing stack: certificates, logs, timestamps, trust root, issuer, registry',
@@ -154,6 +214,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     summary: 'Sign and verify through every service of a stack, and say what is wrong',
     load: () => import('./commands/doctor.ts'),
   },
+  'admission serve': {
+    summary: 'Serve the admission webhooks of a Kubernetes cluster',
+    load: () => import('./commands/admission-serve.ts'),
+  },
   'registry serve': {
     summary: 'Serve an OCI registry with write-once tags',
     load: () => import('./commands/registry-serve.ts'),
@@ -174,6 +238,8 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
 
 /** What groups of nested commands are about. */
 export const GROUPS: Readonly<Record<string, string>> = {
+  admission: 'Gate a Kubernetes cluster',
+  attach: 'Lay beside images what was made elsewhere',
   bundle: 'Look into bundles',
   download: 'Print what lies beside images',
   image: 'Make images',

@@ -98,6 +98,8 @@ export interface CommandSpec<F extends FlagTable> {
   };
   readonly flags: F;
   readonly examples?: readonly string[];
+  /** true for a gate: 1 says that something was refused and nothing else; wrong usage is 64, and every other failure 2 */
+  readonly gate?: boolean;
   /** true for a service: it serves until a signal ends it, and `--timeout` does not apply */
   readonly endless?: boolean;
   /**

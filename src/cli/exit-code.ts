@@ -17,6 +17,8 @@ export const EXIT = {
   noneAccepted: 12,
   /** only key seals were found where an identity was asked for */
   keySealsOnly: 13,
+  /** wrong usage of a gate, whose 1 means refused and nothing else */
+  usage: 64,
   /** ended by SIGINT */
   interrupted: 130,
   /** who read our standard output stopped reading; what a shell reports for SIGPIPE */
@@ -32,7 +34,10 @@ const UNDECIDED: ReadonlySet<string> = new Set([
   'timeout',
   'throttled',
   'server-error',
+  'engine-missing',
   'evidence-capped',
+  'kit-incomplete',
+  'program-unfinished',
   'service-unavailable',
   'token-unavailable',
   'trust-unavailable',
@@ -47,4 +52,52 @@ export function exitCodeOf(error: unknown): number {
   if (error.code === 'terminated') return EXIT.terminated;
   if (error.code === 'broken-pipe') return EXIT.brokenPipe;
   return EXIT.failure;
+}
+
+/** Of a gate's errors, those that its caller can mend: the command line, and the files that it names. Any other error is no answer. */
+const MENDED_BY_CALLER: ReadonlySet<string> = new Set([
+  'usage',
+  'unknown-command',
+  'unknown-flag',
+  'flag-invalid',
+  'flag-refused',
+  'file-missing',
+  'file-unreadable',
+  'file-exists',
+  'file-unwritable',
+  'variable-missing',
+  'input-too-large',
+  'output-failed',
+  'network-forbidden',
+  'policy-malformed',
+  'policy-unresolved',
+  'trusted-root-malformed',
+  'kit-malformed',
+  'layout-malformed',
+  'trusted-root-unsupported',
+  'signing-config-malformed',
+  'signing-config-unsupported',
+  'service-missing',
+  'key-reference-unsupported',
+  'key-malformed',
+  'key-unsupported',
+  'key-encrypted',
+  'key-is-private',
+  'key-is-public',
+  'password-wrong',
+  'no-terminal',
+  'kdf-too-expensive',
+  'pem-malformed',
+  'identities-malformed',
+  'reference-malformed',
+  'lock-malformed',
+  'lock-version',
+  'lock-too-large',
+]);
+
+/** The exit code of an error that ended a gate: never 1, which says that something was refused. */
+export function exitCodeOfGate(error: unknown): number {
+  const code = exitCodeOf(error);
+  if (code >= EXIT.interrupted || code === EXIT.undecided) return code;
+  return error instanceof CodedError && MENDED_BY_CALLER.has(error.code) ? EXIT.usage : EXIT.undecided;
 }

@@ -7,7 +7,7 @@ import { COMMANDS, GROUPS, type CommandEntry } from './command-table.ts';
 import type { Command, FlagTable } from './command.ts';
 import type { CommandContext } from './context.ts';
 import { createContext, type Globals } from './create-context.ts';
-import { EXIT, exitCodeOf } from './exit-code.ts';
+import { EXIT, exitCodeOf, exitCodeOfGate } from './exit-code.ts';
 import { GLOBAL_FLAGS } from './flags/global.ts';
 import type { Host } from './host.ts';
 import { errorDocument, printError } from './output/error-line.ts';
@@ -54,6 +54,8 @@ class Attempt {
   readonly #atEnd: (() => void)[] = [];
   #sink: Sink;
   #globals: Globals;
+  /** the command is a gate */
+  #gate = false;
 
   constructor(host: Host, argv: readonly string[], commands: Readonly<Record<string, CommandEntry>>) {
     this.#host = host;
@@ -69,6 +71,7 @@ class Attempt {
     if (asked.kind === 'help') return this.#help(asked.name);
     if (asked.kind === 'nothing') return this.#nothing(asked.rest);
     const { command } = await this.#entry(asked.name).load();
+    this.#gate = command.gate === true;
     const parsed = parseFlags(asked.rest, { ...GLOBAL_FLAGS, ...command.flags });
     if (parsed.help) return this.#help(asked.name);
     this.#globals = parsed.flags;
@@ -93,7 +96,7 @@ class Attempt {
         printError(this.#context(), failure);
       }
     }
-    return exitCodeOf(error);
+    return this.#gate ? exitCodeOfGate(error) : exitCodeOf(error);
   }
 
   end(): void {

@@ -26,13 +26,14 @@ export interface AttachLegacyOptions extends Omit<SignatureManifestOptions, 'wit
  * Appends a signature to the `.sig` manifest of an image, or an attestation to its `.att` manifest. What others append meanwhile is kept: the tag is written only if it still
  * names what was read, and read again otherwise.
  *
+ * @param key whose signature it is: an older one of the same payload is enough. Where that is not known, only the same signature is
  * @throws RegistryError as the repository does; ImageError `seal-conflict` when others win every time, `seal-not-readable`
  */
 export async function attachLegacy(
   repository: Repository,
   tag: string,
   layer: LegacyLayer,
-  key: PublicKey,
+  key: PublicKey | undefined,
   options: AttachLegacyOptions = {},
 ): Promise<AttachedLegacy> {
   await repository.putBlob(bytesBlob(layer.payload));
@@ -82,12 +83,13 @@ async function signedBefore(
   tag: string,
   existing: StoredManifest,
   layer: LegacyLayer,
-  key: PublicKey,
+  key: PublicKey | undefined,
 ): Promise<boolean> {
   for (const found of inPlace(repository, tag, () => layersOf(existing))) {
     const encoded = signatureIn(found, layer);
     if (encoded === undefined) continue;
     if (encoded === layer.signature) return true;
+    if (key === undefined) continue;
     try {
       const signature = decodeBase64(encoded, LegacyAnnotation.signature);
       if ((await verifySignature(key, layer.payload, signature)) !== undefined) return true;

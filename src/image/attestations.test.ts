@@ -15,6 +15,7 @@ import { attachBundle } from './attach-bundle.ts';
 import {
   attachedTag,
   attestImage,
+  ImageError,
   readAttestations,
   signImage,
   verifyAttestations,
@@ -276,6 +277,35 @@ describe('attestImage and verifyAttestations', () => {
     for (const format of ['bundle', 'legacy'] as const)
       await assert.rejects(attest({}, { signer: broken, formats: [format] }), { code: 'seal-not-readable' });
     assert.equal(reasonOf(await verify()), 'nothing-found');
+  });
+
+  it('are asked what else must hold, and one that cannot be judged hides none that is good', async () => {
+    const { repository, image, signer, attest } = await scene();
+    for (const n of [1, 2, 3, 4]) await attest({ n }, { formats: ['bundle', 'legacy'] });
+    const expectation = { signers: { kind: 'keys', keys: [signer.publicKey] }, predicateType: TYPE } as const;
+    const judged = (of: (n: number) => 'good' | 'bad' | 'unfinished'): Promise<Verdict<Attestation>> =>
+      verifyAttestations(repository, image.digest, expectation, {
+        all: true,
+        async accept({ statement }) {
+          const { n } = statement.predicate as { readonly n: number };
+          const found = of(n);
+          if (found === 'unfinished') throw new ImageError('unexpected', `nobody knows ${n}`);
+          return found === 'good' ? undefined : { code: 'predicate-refused', found: `n: ${n}`, expected: 'another' };
+        },
+      });
+    assert.deepEqual(predicates(await judged((n) => (n === 2 ? 'good' : 'bad'))), [{ n: 2 }, { n: 2 }]);
+    const refused = await judged(() => 'bad');
+    assert.equal(reasonOf(refused), 'none-accepted');
+    assert.equal(refused.kind === 'refused' && refused.nearest?.code, 'predicate-refused');
+    const mixed = await judged((n) => (n === 4 ? 'unfinished' : n === 1 ? 'good' : 'bad'));
+    assert.deepEqual(predicates(mixed), [{ n: 1 }, { n: 1 }]);
+    const open = await judged((n) => (n === 4 ? 'unfinished' : 'bad'));
+    assert.ok(open.kind === 'undecided' && open.cause.message === 'nobody knows 4', JSON.stringify(open));
+    assert.equal(open.rejected.length, 6, 'the others were judged');
+    let asked = 0;
+    const none = await judged(() => (asked++, 'unfinished'));
+    assert.equal(reasonOf(none), 'undecided');
+    assert.equal(asked, 3, 'no more are tried where nothing can be judged');
   });
 
   it('are undecided where a place could not be asked and no other has a good one', async () => {

@@ -12,6 +12,10 @@ export type ImageErrorCode =
   | 'statement-subject'
   | 'signature-manifest-malformed'
   | 'signature-manifest-full'
+  | 'kit-malformed'
+  | 'kit-occupied'
+  | 'kit-incomplete'
+  | 'platform-missing'
   | 'unexpected';
 
 /** An error of the room `image`. */

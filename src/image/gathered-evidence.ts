@@ -4,9 +4,10 @@ import { ATTESTATION_LIMITS, ATTESTATION_WORKERS } from './attestation-limits.ts
 import { EvidenceMemory, RememberedRepository } from './evidence-memory.ts';
 import { EVIDENCE_LIMITS, type EvidenceLimits } from './finding.ts';
 import { judgeAttestation, type Attestation, type AttestationExpectation } from './judge-attestation.ts';
-import { judge, weakeningsOf, type Expectation, type Judgement } from './judge.ts';
+import { further, judge, weakeningsOf, type Expectation, type FurtherDemand, type Judgement } from './judge.ts';
+import type { SealChecks } from './seal-checks.ts';
 import { searchEvidence } from './search-evidence.ts';
-import type { Rejection, Seal, SealFormat, Verdict } from './verdict.ts';
+import type { Seal, SealFormat, Verdict } from './verdict.ts';
 
 /** Where the evidence lies, and how much of it is read. */
 export interface GatherOptions {
@@ -16,13 +17,13 @@ export interface GatherOptions {
   /** attestations will be asked for as well, which may be as large as an SBOM */
   readonly attestations?: boolean;
   readonly limits?: Partial<EvidenceLimits>;
+  /** what verifying other images gave; kept for this one alone unless told */
+  readonly checks?: SealChecks;
 }
 
 /** What is asked of a seal beyond its signer, and how many of them are wanted. */
-export interface SealDemand<S extends Seal = Seal> {
+export interface SealDemand<S extends Seal = Seal> extends FurtherDemand<S> {
   readonly formats?: readonly SealFormat[];
-  /** why a seal by whom one expects does not count all the same; `undefined` if it does */
-  accept?(seal: S): Promise<Omit<Rejection, 'place' | 'format'> | undefined>;
   /** whether these seals are enough; one is, unless told. Where there are fewer the verdict is `trusted` all the same: count them */
   enough?(seals: readonly S[]): boolean;
 }
@@ -64,7 +65,7 @@ export class GatheredEvidence {
       {
         sought: { kind: 'signature' },
         judge: async (candidate, digest) => {
-          const check = (): Promise<Judgement> => judge(candidate, digest, expectation);
+          const check = (): Promise<Judgement> => judge(candidate, digest, expectation, this.#options.checks);
           return further(await this.#memory.judged(candidate, expectation, check), demand);
         },
         isOtherThing: ({ code }) => code === 'predicate-type-mismatch',
@@ -87,7 +88,8 @@ export class GatheredEvidence {
       {
         sought: { kind: 'attestation', ...(predicateType === undefined ? {} : { predicateType }) },
         judge: async (candidate) => {
-          const check = (): Promise<Judgement<Attestation>> => judgeAttestation(candidate, expectation);
+          const check = (): Promise<Judgement<Attestation>> =>
+            judgeAttestation(candidate, expectation, this.#options.checks);
           return further(await this.#memory.judged(candidate, expectation, check), demand);
         },
         isOtherThing: ({ code }) => code === 'not-attestation',
@@ -108,12 +110,4 @@ export class GatheredEvidence {
       ...(tagPrefix === undefined ? {} : { tagPrefix }),
     };
   }
-}
-
-async function further<S extends Seal>(judgement: Judgement<S>, demand: SealDemand<S>): Promise<Judgement<S>> {
-  if (judgement.kind === 'rejected') return judgement;
-  const why = await demand.accept?.(judgement.seal);
-  if (why === undefined) return judgement;
-  const { place, format } = judgement.seal;
-  return { kind: 'rejected', rejection: { place, format, ...why } };
 }

@@ -14,6 +14,7 @@ import {
 import { WireError } from '../wire/index.ts';
 import type { Candidate } from './finding.ts';
 import { checkSigner, reject, sealOf, type ExpectedSigners, type Judgement } from './judge.ts';
+import type { SealChecks } from './seal-checks.ts';
 import type { Seal } from './verdict.ts';
 
 /** An attestation that was accepted: a seal, with what it says. */
@@ -40,6 +41,7 @@ export interface AttestationExpectation {
 export async function judgeAttestation(
   candidate: Candidate,
   expectation: AttestationExpectation,
+  checks?: SealChecks,
 ): Promise<Judgement<Attestation>> {
   const { content } = candidate.bundle;
   const { predicateType: wanted } = expectation;
@@ -50,7 +52,7 @@ export async function judgeAttestation(
     return notAttestation(candidate, 'a signature of the image', wanted);
   if (peeked !== undefined && wanted !== undefined && peeked.predicateType !== wanted)
     return otherType(candidate, peeked, wanted);
-  const checked = await checkSigner(withSubject(candidate, peeked, expectation), expectation.signers);
+  const checked = await checkSigner(withSubject(candidate, peeked, expectation), expectation.signers, checks);
   if (checked.kind === 'rejected') return checked;
   const { check } = checked;
   if (check.content.kind !== 'statement') return notAttestation(candidate, 'a signature over bytes', wanted);

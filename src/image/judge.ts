@@ -11,26 +11,36 @@ import {
   type ExpectedIdentity,
   type PublicKey,
   type SealCheck,
+  type SealExpectation,
   type SimpleSigning,
   type Statement,
 } from '../trust/index.ts';
 import { WireError, type Json } from '../wire/index.ts';
 import type { Candidate } from './finding.ts';
+import type { SealChecks } from './seal-checks.ts';
 import type { LogCheck, Rejection, RejectionCode, Seal, Weakening } from './verdict.ts';
 
 /** The type that cosign writes into a simple-signing payload. */
 export const CONTAINER_IMAGE_SIGNATURE = 'cosign container image signature';
 
+/** What tells expected signers from others without comparing them. */
+interface NamedSigners {
+  /** a hash of the signers and of whom one believes about them, so that what was verified is known again beyond this object */
+  readonly material?: string;
+}
+
 /** Who must have sealed. */
-export type ExpectedSigners =
+export type ExpectedSigners = NamedSigners &
   /** Any of these keys, so that keys can overlap while they rotate; where evidence is demanded, a log must have the seal as well. */
-  | { readonly kind: 'keys'; readonly keys: readonly PublicKey[]; readonly evidence?: EvidenceDemand }
-  /** Any of these, by a certificate. */
-  | {
-      readonly kind: 'identities';
-      readonly identities: readonly ExpectedIdentity[];
-      readonly evidence: EvidenceDemand;
-    };
+  (
+    | { readonly kind: 'keys'; readonly keys: readonly PublicKey[]; readonly evidence?: EvidenceDemand }
+    /** Any of these, by a certificate. */
+    | {
+        readonly kind: 'identities';
+        readonly identities: readonly ExpectedIdentity[];
+        readonly evidence: EvidenceDemand;
+      }
+  );
 
 /** Who must have sealed, and what the seal must say. */
 export interface Expectation {
@@ -49,13 +59,36 @@ export type Judgement<S extends Seal = Seal> =
   | { readonly kind: 'accepted'; readonly seal: S }
   | { readonly kind: 'rejected'; readonly rejection: Rejection };
 
+/** What is asked of a seal beyond its signer and what it is about. */
+export interface FurtherDemand<S extends Seal = Seal> {
+  /** why a seal by whom one expects does not count all the same; `undefined` if it does */
+  accept?(seal: S): Promise<Omit<Rejection, 'place' | 'format'> | undefined>;
+}
+
+/** What a judgement is once more is asked. @throws what `accept` throws */
+export async function further<S extends Seal>(
+  judgement: Judgement<S>,
+  demand: FurtherDemand<S>,
+): Promise<Judgement<S>> {
+  if (judgement.kind === 'rejected') return judgement;
+  const why = await demand.accept?.(judgement.seal);
+  if (why === undefined) return judgement;
+  const { place, format } = judgement.seal;
+  return { kind: 'rejected', rejection: { place, format, ...why } };
+}
+
 /** Judges one signature: is it one, by whom I expect, about this digest, saying what I expect? */
-export async function judge(candidate: Candidate, digest: Digest, expectation: Expectation): Promise<Judgement> {
+export async function judge(
+  candidate: Candidate,
+  digest: Digest,
+  expectation: Expectation,
+  checks?: SealChecks,
+): Promise<Judgement> {
   const otherType = otherPredicateType(candidate);
   if (otherType !== undefined) {
     return reject(candidate, 'predicate-type-mismatch', `an attestation of type ${otherType}`, SIGN_PREDICATE_TYPE);
   }
-  const checked = await checkSigner(candidate, expectation.signers);
+  const checked = await checkSigner(candidate, expectation.signers, checks);
   if (checked.kind === 'rejected') return checked;
   const { check, bundle } = checked;
   return candidate.format === 'legacy'
@@ -74,18 +107,25 @@ export interface CheckedCandidate {
 export async function checkSigner(
   candidate: Candidate,
   signers: ExpectedSigners,
+  checks?: SealChecks,
 ): Promise<CheckedCandidate | Extract<Judgement, { kind: 'rejected' }>> {
   const bundle = await wholeBundle(candidate, signers);
   if ('code' in bundle) return { kind: 'rejected', rejection: bundle };
-  const check = await verifyBundle(
-    bundle,
-    candidate.artifact,
-    signers.kind === 'keys'
-      ? { keys: signers.keys, ...signers.evidence }
-      : { identities: signers.identities, ...signers.evidence },
-  );
+  const { artifact } = candidate;
+  const verify = (): Promise<SealCheck> => verifyBundle(bundle, artifact, sealExpectation(signers));
+  const { material } = signers;
+  const check = await (checks === undefined || material === undefined
+    ? verify()
+    : checks.check(bundle, artifact, material, verify));
   if (check.kind === 'rejected') return { kind: 'rejected', rejection: { ...about(candidate), ...check.rejection } };
   return { kind: 'checked', check, bundle };
+}
+
+/** The same as `verifyBundle` takes it. */
+export function sealExpectation(signers: ExpectedSigners): SealExpectation {
+  return signers.kind === 'keys'
+    ? { keys: signers.keys, ...signers.evidence }
+    : { identities: signers.identities, ...signers.evidence };
 }
 
 // Whoever expects a key and no log tries it on the signature, whatever was laid beside it: annotations can be written by anyone.

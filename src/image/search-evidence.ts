@@ -16,6 +16,9 @@ import type { Judgement } from './judge.ts';
 import type { PlaceReport } from './place.ts';
 import type { RefusalReason, Rejection, RejectionCode, Seal, SealFormat, Verdict, Weakening } from './verdict.ts';
 
+/** Judging may take its time: after so many that could not be judged the search ends. */
+const MAX_UNJUDGED = 3;
+
 /** How an image is looked at. */
 export interface VerifyImageOptions {
   /** where the seals lie, if not beside the image (`COSIGN_REPOSITORY`) */
@@ -76,6 +79,7 @@ class Inspection<S extends Seal> {
   readonly #seals: S[] = [];
   readonly #rejected: Rejection[] = [];
   #failure: CodedError | undefined;
+  #unjudged = 0;
 
   constructor(repository: Repository, demand: SearchDemand<S>, options: SearchOptions) {
     this.#repository = repository;
@@ -185,9 +189,21 @@ class Inspection<S extends Seal> {
 
   async #weigh(finding: Finding, digest: Digest): Promise<void> {
     if (finding.kind === 'foreign') return;
-    const judgement = finding.kind === 'rejected' ? finding : await this.#demand.judge(finding, digest);
+    const judgement = finding.kind === 'rejected' ? finding : await this.#judge(finding, digest);
+    if (judgement === undefined) return;
     if (judgement.kind === 'accepted') this.#seals.push(judgement.seal);
     else this.#rejected.push(judgement.rejection);
+  }
+
+  // One that could not be judged, by a policy that did not end for example, never hides a good one behind it.
+  async #judge(candidate: Candidate, digest: Digest): Promise<Judgement<S> | undefined> {
+    try {
+      return await this.#demand.judge(candidate, digest);
+    } catch (error) {
+      if (!(error instanceof CodedError) || ++this.#unjudged >= MAX_UNJUDGED) throw error;
+      this.#failure ??= error;
+      return undefined;
+    }
   }
 }
 
@@ -245,6 +261,7 @@ const NEAREST_LAST: readonly (RejectionCode | `${string}-*`)[] = [
   'seal-too-old',
   'signer-revoked',
   'predicate-refused',
+  'summary-*',
 ];
 
 function coded(error: unknown): CodedError {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { decodeManifest, digestOf, MediaType, type Digest } from '../oci/index.ts';
-import { isJsonObject, parseJson, type Json } from '../wire/index.ts';
+import { canonicalJson, isJsonObject, parseJson, type Json } from '../wire/index.ts';
 import { ImageError } from './error.ts';
 import { LegacyAnnotation, SIMPLE_SIGNING_MEDIA_TYPE } from './legacy-signatures.ts';
 
@@ -50,15 +50,23 @@ export function appendSignature(
   options: SignatureManifestOptions = {},
 ): SignatureManifest {
   const before = existing === undefined ? undefined : readManifest(existing);
+  const kept = layersOf(before).filter((_, at) => options.without?.has(at) !== true);
+  // what takes the place of others stands first, as cosign writes it
+  const layers = options.without === undefined ? [...kept, layerDescriptor(layer)] : [layerDescriptor(layer), ...kept];
+  return encodeManifest(before, layers, options);
+}
+
+function encodeManifest(
+  before: { readonly [key: string]: Json } | undefined,
+  layers: readonly Json[],
+  options: SignatureManifestOptions = {},
+): SignatureManifest {
   const mediaType =
     typeof before?.['mediaType'] === 'string'
       ? before['mediaType']
       : options.dockerMediaTypes === true
         ? MediaType.dockerManifest
         : MediaType.imageManifest;
-  const kept = layersOf(before).filter((_, at) => options.without?.has(at) !== true);
-  // what takes the place of others stands first, as cosign writes it
-  const layers = options.without === undefined ? [...kept, layerDescriptor(layer)] : [layerDescriptor(layer), ...kept];
   if (layers.length > MAX_LAYERS) {
     throw new ImageError(
       'signature-manifest-full',
@@ -76,6 +84,21 @@ export function appendSignature(
     layers,
   };
   return { mediaType, bytes: new TextEncoder().encode(JSON.stringify(manifest)), config };
+}
+
+/**
+ * The `.sig` or `.att` manifest with the layers of another that it does not have: nobody's seal is lost.
+ *
+ * @returns `undefined` where there is nothing to add
+ * @throws ImageError `signature-manifest-malformed`, `signature-manifest-full`
+ */
+export function mergeSignatures(existing: Uint8Array, other: Uint8Array): SignatureManifest | undefined {
+  const before = readManifest(existing);
+  const own = layersOf(before);
+  const known = new Set(own.map((layer) => canonicalJson(layer)));
+  const added = layersOf(readManifest(other)).filter((layer) => !known.has(canonicalJson(layer)));
+  if (added.length === 0) return undefined;
+  return encodeManifest(before, [...own, ...added]);
 }
 
 function layerDescriptor(layer: LegacyLayer): { readonly [key: string]: Json } {
@@ -104,8 +127,8 @@ function layersOf(manifest: { readonly [key: string]: Json } | undefined): reado
   );
 }
 
-// cosign builds it with go-containerregistry: one history entry and one diff ID a layer, everything else empty.
-function configFor(layers: readonly Json[], created = EPOCH): Uint8Array {
+/** The config beside layers, as cosign builds it with go-containerregistry: one history entry and one diff ID a layer, everything else empty. */
+export function configFor(layers: readonly Json[], created: string = EPOCH): Uint8Array {
   const digests = layers.map((layer) => (isJsonObject(layer) ? (layer['digest'] as Digest) : ''));
   const config = {
     architecture: '',

@@ -49,6 +49,8 @@ export type LogCheck = 'verified' | 'not-checked' | 'ignored';
  * - `seal-too-old`, `seal-undated`: it is older than is asked for, or nobody who is believed says how old it is
  * - `hash-mismatch`: the signature was made with another hash than is asked for
  * - `predicate-refused`: a policy over what it attests refuses it
+ * - `summary-…`: a verification summary that does not count: it failed; is about another resource or other policies; is too old; does not list its
+ *   signers, where somebody is revoked; or a policy looks at more than the image
  * - `evidence-missing`: it is listed and its manifest or blob is not there
  * - `too-large`: it is larger than any signature
  * - `manifest-malformed`: the manifest that should carry it is none
@@ -66,6 +68,12 @@ export type RejectionCode =
   | 'seal-undated'
   | 'hash-mismatch'
   | 'predicate-refused'
+  | 'summary-failed'
+  | 'summary-resource'
+  | 'summary-policies'
+  | 'summary-age'
+  | 'summary-signers'
+  | 'summary-object'
   | 'evidence-missing'
   | 'too-large'
   | 'manifest-malformed';

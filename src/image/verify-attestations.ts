@@ -2,7 +2,7 @@
 import type { Repository } from '../oci/index.ts';
 import { ATTESTATION_LIMITS, ATTESTATION_WORKERS } from './attestation-limits.ts';
 import { judgeAttestation, type Attestation, type AttestationExpectation } from './judge-attestation.ts';
-import { weakeningsOf } from './judge.ts';
+import { further, weakeningsOf, type FurtherDemand } from './judge.ts';
 import { searchEvidence, type VerifyImageOptions } from './search-evidence.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -20,7 +20,7 @@ export async function verifyAttestations(
   repository: Repository,
   target: string,
   expectation: AttestationExpectation,
-  options: VerifyImageOptions = {},
+  options: VerifyImageOptions & FurtherDemand<Attestation> = {},
 ): Promise<Verdict<Attestation>> {
   const { predicateType } = expectation;
   return searchEvidence(
@@ -28,7 +28,7 @@ export async function verifyAttestations(
     target,
     {
       sought: { kind: 'attestation', ...(predicateType === undefined ? {} : { predicateType }) },
-      judge: async (candidate) => judgeAttestation(candidate, expectation),
+      judge: async (candidate) => further(await judgeAttestation(candidate, expectation), options),
       isOtherThing: ({ code }) => code === 'not-attestation',
       weakened: weakeningsOf(expectation),
     },

@@ -9,6 +9,7 @@ export {
 export { KeylessError, type KeylessErrorCode } from './error.ts';
 export { logWitness, type LogService, type LogWitnessOptions } from './log/log-witness.ts';
 export { initializeTrust, type InitializedTrust, type InitializeTrustOptions } from './root/initialize-trust.ts';
+export { loadPackedRepository, loadRemoteRepository, type TrustRepository } from './root/load-repository.ts';
 export { loadTrust, type LoadTrustOptions, type TrustMaterial } from './root/load-trust.ts';
 export { describeOrigin, type TrustOrigin } from './root/trust-origin.ts';
 export { trustFolder, type Surroundings } from './root/trust-place.ts';

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { isJsonObject, type Json } from '../wire/index.ts';
+import { caselessNames, isJsonObject, misspeltMember, type CaselessNames, type Json } from '../wire/index.ts';
 import { isDigest, type Digest } from './digest.ts';
 import { RegistryError } from './error.ts';
 import { quoted } from './quoted.ts';
@@ -27,6 +27,8 @@ export interface Platform {
 /** Bytes of all keys and values of one set of annotations. A legacy signature carries certificates and a log entry there. */
 const MAX_ANNOTATION_BYTES = 1024 * 1024;
 const MAX_TYPE_LENGTH = 1024;
+const MEMBERS = caselessNames(['mediaType', 'digest', 'size', 'artifactType', 'annotations', 'platform']);
+const PLATFORM_MEMBERS = caselessNames(['os', 'architecture', 'variant']);
 
 /**
  * Decodes a descriptor from outside.
@@ -36,6 +38,7 @@ const MAX_TYPE_LENGTH = 1024;
  */
 export function decodeDescriptor(json: Json | undefined, where: string): Descriptor {
   if (!isJsonObject(json)) throw malformed(where, `is ${kindOf(json)}, expected a descriptor`);
+  refuseMisspelt(json, where, MEMBERS);
   const { digest, size } = json;
   if (typeof digest !== 'string' || !isDigest(digest)) {
     throw malformed(`${where}.digest`, `is ${shown(digest)}, expected sha256:<64 hex> or sha512:<128 hex>`);
@@ -47,7 +50,7 @@ export function decodeDescriptor(json: Json | undefined, where: string): Descrip
   if (mediaType === undefined) throw malformed(`${where}.mediaType`, 'is missing');
   const artifactType = decodeType(json.artifactType, `${where}.artifactType`);
   const annotations = decodeAnnotations(json.annotations, `${where}.annotations`);
-  const platform = decodePlatform(json.platform);
+  const platform = decodePlatform(json.platform, `${where}.platform`);
   return {
     mediaType,
     digest,
@@ -92,11 +95,21 @@ export function decodeAnnotations(json: Json | undefined, where: string): Readon
 }
 
 /** Only ever shown or compared, so what is not one counts as none. */
-function decodePlatform(json: Json | undefined): Platform | undefined {
+function decodePlatform(json: Json | undefined, where: string): Platform | undefined {
   if (!isJsonObject(json)) return undefined;
+  refuseMisspelt(json, where, PLATFORM_MEMBERS);
   const { os, architecture, variant } = json;
   if (typeof os !== 'string' || typeof architecture !== 'string') return undefined;
   return { os, architecture, ...(typeof variant === 'string' && variant !== '' ? { variant } : {}) };
+}
+
+/**
+ * Refuses a member that Go reads as one of these in spite of its case, as `Digest` beside `digest`: whoever pulls the image would read something
+ * else in the same bytes than was judged.
+ */
+export function refuseMisspelt(json: { readonly [key: string]: Json }, where: string, members: CaselessNames): void {
+  const found = misspeltMember(json, members);
+  if (found !== undefined) throw malformed(where, `has ${quoted(found)}, which some read as another member`);
 }
 
 /** The error for a manifest that cannot be used. @param where the member that is wrong */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 export { bytesBlob } from './bytes-blob.ts';
 export { copyImage, type CopyOptions } from './copy-image.ts';
+export { AuthFile } from './credentials/auth-file.ts';
 export type { Credentials, CredentialsProvider } from './credentials/credentials.ts';
 export { findCredentials, type FindCredentialsOptions } from './credentials/find-credentials.ts';
 export type { Descriptor, Platform } from './descriptor.ts';
@@ -21,6 +22,7 @@ export {
   type RegistryErrorCode,
   type RegistryErrorContext,
 } from './error.ts';
+export { readImageParts, type ImageParts } from './image-parts.ts';
 export type { LayoutRepository } from './layout/layout-repository.ts';
 export { openLayout, type OpenLayoutOptions } from './layout/open-layout.ts';
 export { parseLocation, type Location } from './location.ts';
@@ -37,6 +39,7 @@ export { MemoryRepository, type MemoryCall, type MemoryOptions } from './memory/
 export { PackFault, type PackFaultCode } from './pack/pack-fault.ts';
 export { packImage, type PackedImage, type PackOptions } from './pack/pack-image.ts';
 export { pushImage, type PushOptions } from './push-image.ts';
+export { putBlobs, type BlobToPut } from './put-blobs.ts';
 export {
   formatReference,
   isRepositoryPath,

@@ -87,6 +87,20 @@ describe('decodeManifest refuses', () => {
     ['an image that has manifests too', { ...image, manifests: [] }, /is an image manifest and has 'manifests'/],
     ['an index that has layers too', { ...index, layers: [] }, /is an index and has 'layers'/],
     ['an index that has a config too', { ...index, config: image.config }, /is an index and has 'config'/],
+    // Go does not tell the case of members apart, and most that pulls images is Go
+    ['an image with Layers', { ...image, Layers: [] }, /has 'Layers', which some read as another member/],
+    ['an index with MANIFESTS', { ...index, MANIFESTS: [] }, /has 'MANIFESTS'/],
+    ['a manifest with MediaType', { ...image, MediaType: MediaType.imageIndex }, /has 'MediaType'/],
+    [
+      'an entry with Digest',
+      { ...index, manifests: [{ ...index.manifests[0], Digest: image.config.digest }] },
+      /manifests\[0\] has 'Digest'/,
+    ],
+    [
+      'an entry whose platform has OS',
+      { ...index, manifests: [{ ...index.manifests[0], platform: { os: 'unknown', architecture: 'x', OS: 'linux' } }] },
+      /manifests\[0\]\.platform has 'OS'/,
+    ],
     ['another media type', { ...image, mediaType: 'text/html' }, /is of type 'text\/html'/],
     ['a media type that is a number', { ...image, mediaType: 1 }, /mediaType is 1, expected a string/],
     ['schema 1', { schemaVersion: 1, fsLayers: [] }, /schema 1/],

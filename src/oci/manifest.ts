@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-import { isJsonObject, parseJson, type Json } from '../wire/index.ts';
-import { decodeAnnotations, decodeDescriptor, decodeType, malformed, type Descriptor } from './descriptor.ts';
+import { caselessNames, isJsonObject, parseJson, type Json } from '../wire/index.ts';
+import {
+  decodeAnnotations,
+  decodeDescriptor,
+  decodeType,
+  malformed,
+  refuseMisspelt,
+  type Descriptor,
+} from './descriptor.ts';
 import { RegistryError } from './error.ts';
 import { MANIFEST_MEDIA_TYPES, MediaType } from './media-type.ts';
 import { quoted } from './quoted.ts';
@@ -51,6 +58,17 @@ const KINDS: ReadonlyMap<string, Manifest['kind']> = new Map([
   [MediaType.dockerManifestList, 'index'],
 ]);
 
+const MEMBERS = caselessNames([
+  'schemaVersion',
+  'mediaType',
+  'artifactType',
+  'config',
+  'layers',
+  'manifests',
+  'subject',
+  'annotations',
+]);
+
 /** True for the media types that {@link decodeManifest} reads. Parameters (`; charset=utf-8`) do not matter. */
 export function isManifestMediaType(mediaType: string): boolean {
   return MANIFEST_MEDIA_TYPES.includes(essence(mediaType));
@@ -68,6 +86,7 @@ export function isManifestMediaType(mediaType: string): boolean {
  */
 export function decodeManifest(bytes: Uint8Array, mediaType?: string): Manifest {
   const json = manifestJson(bytes);
+  refuseMisspelt(json, 'the manifest', MEMBERS);
   const own = decodeType(json.mediaType, 'mediaType');
   const type = typeOf(json, own, mediaType === undefined ? undefined : essence(mediaType));
   const kind = KINDS.get(type);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { encodePublicKey } from '../trust/index.ts';
+import { certificateKey, encodePublicKey } from '../trust/index.ts';
 import { ISSUER, newTestSigstore, SIGNED, SUBJECT } from '../trust/keyless-seal.fixture.ts';
 import { NAME, newSigner, policyOf, Scene } from './scene.fixture.ts';
 
@@ -187,6 +187,18 @@ describe('whom one believes', () => {
   });
 });
 
+describe('a threshold', () => {
+  it('counts an identity once, however many certificates and keys it had', async () => {
+    const scene = await sealed();
+    await scene.lay(await sigstore.seal({ payload: scene.statement(SIGN) }));
+    const other = { issuer: ISSUER, subject: 'https://idp.example/other' };
+    const decision = await scene.decide(keyless([IDENTITY, other], { threshold: 2 }), { fallback });
+    assert.deepEqual([decision.outcome, decision.policies[0]?.code], ['refused', 'signers-too-few']);
+    assert.match(decision.message, /by 1 of the 2 different signers/);
+    assert.equal(await code(scene, keyless([IDENTITY, other], { threshold: 1 })), 'trusted');
+  });
+});
+
 describe('maxAge', () => {
   it('counts from the earliest time that a log or a clock has signed', async () => {
     const scene = await sealed();
@@ -241,6 +253,29 @@ describe('revocation', () => {
     const decision = await scene.decide(policyOf([{ key }]) + settings({ key, since, reason: 'lost laptop' }));
     assert.equal(decision.nearest?.code, 'signer-revoked');
     assert.match(decision.nearest?.found ?? '', /without a time.*lost laptop/);
+  });
+
+  it('of a key touches its seals by a certificate too, and no others', async () => {
+    const scene = await sealed();
+    const { policies } = await scene.decide(policy, { fallback });
+    const signer = policies[0]?.authorities[0]?.seals[0]?.signer;
+    assert.ok(signer?.kind === 'identity');
+    const key = { data: encodePublicKey(certificateKey(signer.certificate, 'the certificate')) };
+    assert.equal(await code(scene, policy + settings({ key })), 'refused signer-revoked');
+    const since = '2026-06-01T01:00:00Z';
+    assert.equal(await code(scene, policy + settings({ key, since })), 'trusted');
+    const other = { data: encodePublicKey((await newSigner()).publicKey) };
+    assert.equal(await code(scene, policy + settings({ key: other })), 'trusted');
+  });
+
+  it('counts by the time of a timestamp authority where no log says one, and refuses a seal without either', async () => {
+    const scene = await sealed({ logs: [], stamped: [SIGNED] });
+    const byClock = keyless([IDENTITY], { rfc3161timestamp: {} });
+    const revoked = (since: string): string => byClock + settings({ identity: { subject: SUBJECT }, since });
+    assert.equal(await code(scene, byClock), 'trusted');
+    const [before, after] = [SIGNED, new Date(SIGNED.getTime() + 1000)].map((time) => time.toISOString());
+    assert.equal(await code(scene, revoked(before ?? '')), 'refused signer-revoked');
+    assert.equal(await code(scene, revoked(after ?? '')), 'trusted');
   });
 
   it('leaves another signer as good as before', async () => {

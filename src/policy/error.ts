@@ -7,6 +7,12 @@ export type PolicyErrorCode =
   | 'policy-malformed'
   /** valid, and something of it cannot be evaluated here: an engine that is not here, a key or document that is elsewhere */
   | 'policy-unresolved'
+  /** the engine of a policy's language is not here; the message says what to install */
+  | 'engine-missing'
+  /** a signed document that is no exception or summary, or says what none may say */
+  | 'statement-unusable'
+  /** no verification summary can be made of this decision: it is undecided, or rests on an exception or on another summary */
+  | 'summary-impossible'
   /** a policy over JSON took too long, or too much memory: what it says is not known */
   | 'program-unfinished';
 

@@ -20,7 +20,7 @@ import {
   type TrustedRoot,
 } from '../trust/index.ts';
 import type { Json } from '../wire/index.ts';
-import { decide, loadPolicies, type Decision, type ImageContext } from './index.ts';
+import { decide, loadPolicies, type Decision, type ImageContext, type PolicySurroundings } from './index.ts';
 
 // An image in memory, the people who seal it, and policies about it.
 
@@ -92,9 +92,51 @@ export class Scene {
     predicateType: string,
     predicate: Json,
     formats: readonly ('bundle' | 'legacy')[] = ['bundle'],
+    digest: Digest = this.digest,
   ): Promise<void> {
     const content = { kind: 'predicate', predicateType, predicate } as const;
-    await attestImage(this.repository, this.digest, content, { signer, formats, now: NOW });
+    await attestImage(this.repository, digest, content, { signer, formats, now: NOW });
+  }
+
+  /** Signs another manifest of the repository. */
+  async signOther(
+    digest: Digest,
+    signer: Signer,
+    formats: readonly ('bundle' | 'legacy')[] = ['bundle'],
+  ): Promise<void> {
+    await signImage(this.repository, digest, { signer, formats, now: NOW });
+  }
+
+  /** Another image in the repository, for one platform. */
+  async image(name: string): Promise<Digest> {
+    return this.configured(JSON.stringify({ name }));
+  }
+
+  /** The same with this configuration. */
+  async configured(text: string): Promise<Digest> {
+    const config = utf8(text);
+    const descriptor = { mediaType: MediaType.imageConfig, size: config.byteLength, digest: digestOf(config) };
+    await this.repository.putBlob(bytesBlob(config));
+    return this.manifest(MediaType.imageManifest, { config: descriptor, layers: [] });
+  }
+
+  /** An index, by its digest; each entry is `os/architecture` or nothing, and what it names. */
+  async index(
+    entries: readonly (readonly [platform: string, digest: Digest, more?: object])[],
+    tag?: string,
+  ): Promise<Digest> {
+    const manifests = entries.map(([platform, digest, more]) => {
+      const [os, architecture] = platform.split('/');
+      const named = platform === '' ? {} : { platform: { os, architecture } };
+      return { mediaType: MediaType.imageManifest, digest, size: 2, ...named, ...more };
+    });
+    return this.manifest(MediaType.imageIndex, { manifests }, tag);
+  }
+
+  async manifest(mediaType: string, members: object, tag?: string): Promise<Digest> {
+    const bytes = utf8(JSON.stringify({ schemaVersion: 2, mediaType, ...members }));
+    await this.repository.putManifest(bytes, mediaType, tag === undefined ? {} : { tag });
+    return digestOf(bytes);
   }
 
   /** Lays a bundle beside the image, whatever it says. */
@@ -126,12 +168,14 @@ export class Scene {
     change: Partial<ImageContext> & {
       readonly fallback?: TrustedRoot;
       readonly roots?: ReadonlyMap<string, TrustedRoot>;
+      readonly surroundings?: PolicySurroundings;
     } = {},
   ): Promise<Decision> {
-    const { fallback, roots, ...context } = change;
+    const { fallback, roots, surroundings, ...context } = change;
     const set = await loadPolicies([{ name: 'p.yaml', bytes: utf8(yaml) }], {
       ...(fallback === undefined ? {} : { fallback }),
       ...(roots === undefined ? {} : { roots }),
+      ...surroundings,
     });
     this.calls.length = 0;
     this.opened.length = 0;

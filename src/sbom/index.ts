@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 export type { DocumentOptions } from './document/document-context.ts';
+export { documentKind, type DocumentKind } from './document/document-kind.ts';
 export { spdxDocument } from './document/spdx.ts';
 export { SbomError, type SbomErrorCode } from './error.ts';
 export { SBOM_LIMITS, type SbomLimits } from './limits.ts';

@@ -2,7 +2,7 @@
 import type { Digest, Platform } from '../oci/index.ts';
 
 /** Whose package it is; also the type in its purl. */
-export type PackageKind = 'apk' | 'composer' | 'deb' | 'gem' | 'golang' | 'maven' | 'npm' | 'pypi' | 'rpm';
+export type PackageKind = 'apk' | 'cargo' | 'composer' | 'deb' | 'gem' | 'golang' | 'maven' | 'npm' | 'pypi' | 'rpm';
 
 /** A package as one file of an image tells of it. */
 export interface PackageDraft {

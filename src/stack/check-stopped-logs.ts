@@ -6,7 +6,8 @@ import type { RestoredStack } from './continue-logs.ts';
 import { openKeyRing } from './key/key-ring.ts';
 import { checkLog } from './log/check-log.ts';
 import { SHARD_TABLES, shardFile, shardOrigin } from './log-shard.ts';
-import { LOG_ROLES, logsFolder, type ShardCheck } from './log-shards.ts';
+import { begunShards, LOG_ROLES, logsFolder, type ShardCheck } from './log-shards.ts';
+import { STACK_DATABASE } from './running-services.ts';
 
 /**
  * Derives every log of a data directory that nobody runs anew from its entries: also of one that does not start, because a log contradicts
@@ -22,15 +23,14 @@ export async function checkStoppedLogs({
 }: Omit<RestoredStack, 'logHost'>): Promise<readonly ShardCheck[]> {
   const ring = await openKeyRing({ directory: join(data, 'keys'), password, now });
   const host = new URL(url).hostname.replace(/^\[|\]$/g, '');
+  const begun = await begunIn(join(data, STACK_DATABASE));
   const checks: ShardCheck[] = [];
   for (const key of LOG_ROLES.flatMap((role) => ring.of(role))) {
     const origin = shardOrigin(key, host);
     const file = shardFile(logsFolder(data), key);
-    const there = await access(file).then(
-      () => true,
-      () => false,
-    );
-    if (!there) {
+    if (!(await isThere(file))) {
+      // A new key's log is begun at the next start.
+      if (!begun.has(key.id)) continue;
       const findings = [{ code: 'head-missing', message: `${file} is gone` }] as const;
       checks.push({ shard: key.id, origin, size: 0, rootHash: undefined, findings, found: findings.length });
       continue;
@@ -43,4 +43,20 @@ export async function checkStoppedLogs({
     }
   }
   return checks;
+}
+
+async function begunIn(file: string): Promise<ReadonlySet<string>> {
+  const database = await SqliteDatabase.open(file);
+  try {
+    return await begunShards(database);
+  } finally {
+    await database.close();
+  }
+}
+
+async function isThere(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
 }

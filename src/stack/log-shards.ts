@@ -126,6 +126,13 @@ export class LogShards {
   }
 }
 
+/** The ids of the logs that were begun, and so must be there. A database in which none ever was has no table of them. */
+export async function begunShards(database: SqlDatabase): Promise<ReadonlySet<string>> {
+  const table = await database.get("SELECT name FROM sqlite_schema WHERE name = 'log_shards'");
+  const rows = table === undefined ? [] : await database.all<{ id: string }>('SELECT id FROM log_shards');
+  return new Set(rows.map(({ id }) => id));
+}
+
 /** The folder of the logs in a data directory. */
 export function logsFolder(data: string): string {
   return join(data, 'logs');

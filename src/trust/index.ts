@@ -38,6 +38,7 @@ export {
   type Statement,
   type Subject,
 } from './bundle/statement.ts';
+export { repeatedMember } from './bundle/unique-members.ts';
 export { certificateSigner, randomSerialNumber, type CertificateSigner } from './certificate/build-certificate.ts';
 export type { CertificateAuthority, Purpose } from './certificate/certificate-authority.ts';
 export { decodeCertificates, encodeCertificates } from './certificate/certificate-chain.ts';
@@ -71,6 +72,7 @@ export {
   type LeafDraft,
   type LeafRequest,
 } from './certificate/issue-leaf.ts';
+export { issueServerCertificate, type ServerRequest } from './certificate/issue-server.ts';
 export {
   decodeAddChainResponse,
   encodeAddChainResponse,

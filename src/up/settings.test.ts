@@ -112,7 +112,7 @@ describe('where a stack listens', () => {
   });
 
   test('is what clients are told, unless they are told otherwise; and what was recorded stays', () => {
-    const server = { address: { host: '::1', port: 7 }, close: async () => {} };
+    const server = { address: { host: '::1', port: 7 } };
     const first = settingsOf(asked, undefined, server);
     assert.deepEqual(first, { ...RECORDED, url: 'http://[::1]:7', listen: server.address });
     assert.equal(settingsOf({ ...asked, tls: { cert: 'c', key: 'k' } }, undefined, server).url, 'https://[::1]:7');
@@ -126,13 +126,13 @@ describe('where a stack listens', () => {
     });
     assert.throws(() => settingsOf({ ...asked, logHost: '{year}.x' }, RECORDED, server), { code: 'url-differs' });
     const warnings: string[] = [];
-    const elsewhere = { address: { host: '127.0.0.1', port: 4001 }, close: async () => {} };
+    const elsewhere = { address: { host: '127.0.0.1', port: 4001 } };
     settingsOf({ data: '', onWarning: (warning) => warnings.push(warning) }, RECORDED, elsewhere);
     assert.equal(warnings.length, 1);
   });
 
   test('has log hosts that name the year', () => {
-    const server = { address: RECORDED.listen, close: async () => {} };
+    const server = { address: RECORDED.listen };
     assert.equal(
       settingsOf({ ...asked, logHost: '{year}.log.example' }, undefined, server).logHost,
       '{year}.log.example',

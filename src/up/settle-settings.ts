@@ -23,7 +23,7 @@ export function placeOf(
 export function settingsOf(
   options: StartStackOptions,
   recorded: RecordedSettings | undefined,
-  { address }: RunningServer,
+  { address }: Pick<RunningServer, 'address'>,
 ): RecordedSettings {
   const { url, tls, logHost, curve, offlineRoot, onWarning } = options;
   const host = address.host.includes(':') ? `[${address.host}]` : address.host;

@@ -32,9 +32,19 @@ export {
   type TransportRequest,
   type TransportResponse,
 } from './http/transport.ts';
-export { canonicalJson, goJson, isJsonObject, parseJson, type Json, type JsonLimits } from './json.ts';
+export {
+  canonicalJson,
+  caselessNames,
+  goJson,
+  isJsonObject,
+  misspeltMember,
+  parseJson,
+  type CaselessNames,
+  type Json,
+  type JsonLimits,
+} from './json.ts';
 export { header, json, readCall, type Answer, type Call, type Reply, type Service } from './server/call.ts';
-export type { TlsFiles } from './server/listen.ts';
+export type { ServerTls, TlsFiles, TlsMaterial } from './server/listen.ts';
 export type { AnsweredRequest } from './server/listener.ts';
 export {
   isLoopback,

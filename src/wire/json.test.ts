@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import * as fc from 'fast-check';
-import { canonicalJson, goJson, isJsonObject, parseJson, type Json } from './json.ts';
+import { canonicalJson, caselessNames, goJson, isJsonObject, misspeltMember, parseJson, type Json } from './json.ts';
 import { WireError } from './wire-error.ts';
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -95,6 +95,19 @@ test('isJsonObject knows an object from an array, null and scalars', () => {
     false,
     false,
   ]);
+});
+
+describe('misspeltMember', () => {
+  const names = caselessNames(['mediaType', 'digest', 'desk']);
+
+  test('finds what Go would read as one of the names', () => {
+    for (const member of ['MediaType', 'DIGEST', 'dige\u017ft', 'des\u212a'])
+      assert.equal(misspeltMember({ digest: 'a', [member]: 'b' }, names), member);
+  });
+
+  test('leaves alone what is spelt as it should be, and other members', () => {
+    assert.equal(misspeltMember({ mediaType: 'a', digest: 'b', Other: 1, ['__proto__']: 2 }, names), undefined);
+  });
 });
 
 describe('canonicalJson', () => {

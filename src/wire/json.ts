@@ -41,6 +41,26 @@ export function isJsonObject(value: Json | undefined): value is { readonly [key:
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Names of members, by how a reader sees them to whom upper and lower case are one, as they are to Go's `encoding/json`. */
+export type CaselessNames = ReadonlyMap<string, string>;
+
+export function caselessNames(names: readonly string[]): CaselessNames {
+  return new Map(names.map((name) => [caseless(name), name]));
+}
+
+/**
+ * The first member that a reader who does not tell case apart takes for one of these names, and that is not spelt so: what is read of such
+ * an object here is not what is read there.
+ */
+export function misspeltMember(object: { readonly [key: string]: Json }, names: CaselessNames): string | undefined {
+  return Object.keys(object).find((key) => (names.get(caseless(key)) ?? key) !== key);
+}
+
+// Go folds as Unicode does: a long s is an s too, and the sign of kelvin a k.
+function caseless(name: string): string {
+  return name.toUpperCase().toLowerCase();
+}
+
 /**
  * Canonical JSON as RFC 8785 (JCS) defines it: what logs sign and stores hash.
  *

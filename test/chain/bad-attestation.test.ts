@@ -160,10 +160,10 @@ describe('verify-attestation', () => {
     assert.equal((await setting.verify(attested)).code, 10);
   });
 
-  test('refuses flags that it could only ignore, and one without anybody to expect', async () => {
-    const policy = await setting.bulla([...VERIFY, '--policy', 'p.cue', setting.name(image)]);
+  test('refuses a policy in no language that it knows, and one without anybody to expect', async () => {
+    const policy = await setting.bulla([...VERIFY, '--policy', 'p.yaml', setting.name(image)]);
     assert.equal(policy.code, 1);
-    assert.match(policy.stderr, /--policy: this version evaluates no policies/);
+    assert.match(policy.stderr, /--policy p\.yaml: invalid policy format, expected \.cue or \.rego/);
     const nobody = await setting.bulla(['verify-attestation', setting.name(image)]);
     assert.equal(nobody.code, 1);
     assert.match(nobody.stderr, /--key is required/);

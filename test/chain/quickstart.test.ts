@@ -37,6 +37,13 @@ describe('the quickstart', () => {
       'refused subject-mismatch',
       'refused signature-invalid',
       'refused signature-invalid',
+      'done',
+      'trusted',
+      'refused nothing-found',
+      'done',
+      'trusted',
+      'trusted',
+      'refused forbidden',
     ]);
     assert.equal(existsSync(play.folder), false);
   });
@@ -51,6 +58,13 @@ describe('the quickstart', () => {
     );
     assert.match(stdout, /✓ verify that this pipeline sealed it +trusted +sealed by https:\/\/ci\.example\.com/);
     assert.match(stdout, /✗ seal it with another key +refused +found .* expected .*\[signature-invalid\]/);
+    assert.match(stdout, /✗ gate that of the unsealed one +refused +drafts\/unsealed\.yaml:7: .* \[nothing-found\]/);
+    assert.match(stdout, /✓ pin it: what was verified is written +deploy\/demo-api\.yaml names .*@sha256:/);
+    assert.match(stdout, /✓ create the pinned Pod in a cluster +trusted/);
+    assert.match(
+      stdout,
+      /✗ create a Pod of the unsealed image +refused +spec\.containers\[0\]\.image: .* is refused: /,
+    );
     assert.match(stdout, /every fake was refused/);
   });
 });

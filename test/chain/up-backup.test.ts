@@ -307,6 +307,7 @@ describe('bulla restore', () => {
       'log-v1',
       'log-v2',
     ]);
+    assert.equal((await onMachine(machine, ['log', 'fsck', '--data', 'stack'])).code, 0, 'nothing is missing yet');
     stack = await startUp(machine, ['--checkpoint-copy', 'copies']);
     assert.equal(await logSize(stack.endpoints), 0);
     const more = await sealBlob(stack, await tokenOf(machine, 'stack', 'dev@example.com'));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseDigest, type Digest } from '../../src/oci/index.ts';
 
@@ -7,7 +7,10 @@ import { parseDigest, type Digest } from '../../src/oci/index.ts';
 export interface RecordedManifest {
   readonly mediaType: string;
   readonly config?: { readonly digest: Digest };
-  readonly layers?: readonly { readonly digest: Digest }[];
+  readonly layers?: readonly {
+    readonly digest: Digest;
+    readonly annotations?: Readonly<Record<string, string>>;
+  }[];
   readonly manifests?: readonly { readonly digest: Digest }[];
   readonly subject?: { readonly digest: Digest };
   readonly annotations?: Readonly<Record<string, string>>;
@@ -37,6 +40,20 @@ export class Layout {
       digest: parseDigest(digest),
       tag: annotations?.['org.opencontainers.image.ref.name'],
     }));
+  }
+
+  /** The entries that `cosign save` marks, and how. */
+  marked(): readonly { readonly digest: Digest; readonly kind: string }[] {
+    const index = JSON.parse(readFileSync(join(this.#folder, 'index.json'), 'utf8')) as LayoutIndex;
+    return index.manifests.flatMap(({ digest, annotations }) => {
+      const kind = annotations?.['kind'];
+      return kind === undefined ? [] : [{ digest: parseDigest(digest), kind }];
+    });
+  }
+
+  /** The names of all blobs. */
+  blobs(): readonly Digest[] {
+    return readdirSync(join(this.#folder, 'blobs/sha256')).map((hex) => parseDigest(`sha256:${hex}`));
   }
 
   /** A manifest or blob, byte for byte. */

@@ -11,7 +11,9 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { findClient, opaVariable } from '../interop/clients.ts';
 import { runInProcess, type Ran } from './in-process.ts';
+import { Layout } from './layout.ts';
 import { GOLDEN, type RecordedCommand } from './transcript.ts';
 
 /** Where recorded commands are played again. */
@@ -20,6 +22,13 @@ export interface Stage {
   readonly host: string;
   /** stands before each repository, for example `s12/`, so that moments do not mix */
   readonly prefix: string;
+}
+
+const OPA = findClient('opa');
+
+/** Whether a command can be played on this machine: policies in Rego need OPA, which `npm run build:rego` makes. CI must have it. */
+export function canPlay({ args }: RecordedCommand): boolean {
+  return OPA !== undefined || process.env['BULLA_INTEROP'] === 'required' || !args.some((arg) => arg.endsWith('.rego'));
 }
 
 /** The password of every recorded key. */
@@ -39,7 +48,14 @@ const RECORDED_HOST = /\blocalhost:(?:5551|5563)\//g;
  */
 function equivalent(command: RecordedCommand, stage: Stage): readonly string[] {
   const [verb = '', ...rest] = PLAYED_AS[`${command.case} #${command.at}`] ?? command.args;
+  // what cosign saved stays, to be read
+  if (verb === 'save') rest[rest.indexOf('--dir') + 1] = savedBy(command);
   return [verb, ...legacyFormat(command), ...rest].map((word) => onStage(word, stage));
+}
+
+/** The folder into which `bulla save` saves, beside the recorded one. */
+export function savedBy({ args }: RecordedCommand): string {
+  return `bulla-${args[args.indexOf('--dir') + 1] ?? ''}`;
 }
 
 /** How cosign 2 is told to write what it wrote. */
@@ -89,6 +105,7 @@ export class Folder {
       }
     }
     writeFileSync(join(this.path, 'junk.pub'), 'junk\n');
+    for (const [file, bytes] of attachedFiles(name)) writeFileSync(join(this.path, file), bytes);
   }
 
   /** Puts in place what was there only from a command on. */
@@ -100,6 +117,28 @@ export class Folder {
   remove(): void {
     rmSync(this.path, { recursive: true, force: true });
   }
+}
+
+/** What was attached in a recording: the files were not kept, what became of them was. */
+function attachedFiles(name: string): readonly (readonly [string, Uint8Array])[] {
+  if (!/^attach-(?:signature|bundle)/.test(name)) return [];
+  const layout = new Layout(join(GOLDEN, name, 'layout'));
+  return layout.entries().flatMap(({ digest }): readonly (readonly [string, Uint8Array])[] => {
+    const { annotations = {}, layers = [] } = layout.manifest(digest);
+    const [layer] = layers;
+    const bytes = layer === undefined ? undefined : layout.blob(layer.digest);
+    if (layer === undefined || bytes === undefined) return [];
+    const signature = layer.annotations?.['dev.cosignproject.cosign/signature'];
+    if (signature !== undefined) {
+      return [
+        ['payload.json', bytes],
+        ['payload.sig', Buffer.from(signature)],
+      ] as const;
+    }
+    const type = annotations['dev.sigstore.bundle.predicateType'];
+    if (type === undefined) return [];
+    return [[`${type === 'https://sigstore.dev/cosign/sign/v1' ? 'sig' : 'att'}.sigstore.json`, bytes] as const];
+  });
 }
 
 /** Plays one command, with further flags. @returns what bulla printed, with the recorder's address in it */
@@ -115,7 +154,7 @@ export async function play(
   const now = RECORDED_AT[command.case];
   const ran = await runInProcess([verb, ...flags, ...rest], {
     cwd: folder.path,
-    env: { HOME: folder.path, COSIGN_PASSWORD: PASSWORD, ...env },
+    env: { HOME: folder.path, COSIGN_PASSWORD: PASSWORD, ...(OPA === undefined ? {} : opaVariable(OPA)), ...env },
     ...(command.stdin === undefined ? {} : { stdin: command.stdin }),
     ...(now === undefined ? {} : { now }),
   });

@@ -5,7 +5,7 @@ import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 
-/** The real clients that tests know. `docker` counts only where its daemon answers, so it is never required. */
+/** The real clients that tests know; `opa` may also be what `npm run build:rego` makes. `docker` counts only where its daemon answers, so it is never required. */
 const CLIENTS = [
   'cosign-2',
   'cosign-3',
@@ -20,6 +20,9 @@ const CLIENTS = [
   'buildah',
   'podman',
   'docker-registry',
+  'dpkg-query',
+  'npm',
+  'opa',
 ] as const;
 export type ClientName = (typeof CLIENTS)[number];
 
@@ -45,7 +48,14 @@ export function findClient(name: string): string | undefined {
   const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
   const peers = join(process.env['BULLA_PEERS'] ?? join(cache, 'bulla-peers'), 'bin');
   const folders = [peers, ...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin'];
-  return folders.map((folder) => join(folder, name)).find((path) => isProgram(path));
+  const places = folders.map((folder) => join(folder, name));
+  if (name === 'opa') places.unshift(process.env['BULLA_REGO_WASM'] ?? join(cache, 'bulla', 'rego.wasm'));
+  return places.find((path) => isProgram(path));
+}
+
+/** The variable by which bulla finds what {@link findClient} found as `opa`. */
+export function opaVariable(path: string): Readonly<Record<string, string>> {
+  return path.endsWith('.wasm') ? { BULLA_REGO_WASM: path } : { BULLA_OPA: path };
 }
 
 /** Clients that are not on this machine. */
@@ -70,7 +80,7 @@ export function interop<const Names extends readonly ClientName[]>(
 ): void {
   const found = needs.map((name) => findClient(name));
   const missing = needs.filter((_, index) => found[index] === undefined).join(', ');
-  const reason = `${missing} not found; test/tools/peers and apt-get install them`;
+  const reason = `${missing} not found; test/tools/peers, apt-get and npm run build:rego install them`;
   const required = process.env['BULLA_INTEROP'] === 'required';
   test(title, { skip: missing === '' || required ? false : reason }, async (context) => {
     if (missing !== '') throw new Error(`BULLA_INTEROP=required, but ${reason}`);

@@ -34,7 +34,7 @@ export type AttestFlags = FlagValues<typeof ATTEST_FLAGS> &
 /**
  * Attests something of images, as the flags say.
  *
- * @param load what is attested; asked for once, when the flags were found to be in order
+ * @param load what is attested; asked for once, when the flags were found to be in order. Several are of the images in their order
  * @param stdinTaken standard input holds it, and answers no question
  * @returns the exit code
  */
@@ -43,7 +43,13 @@ export async function attestImages(
   images: readonly string[],
   flags: AttestFlags,
   given: ReadonlySet<string>,
-  { load, stdinTaken }: { readonly load: (now: Date) => Promise<AttestedContent>; readonly stdinTaken: boolean },
+  {
+    load,
+    stdinTaken,
+  }: {
+    readonly load: (now: Date) => Promise<AttestedContent | readonly AttestedContent[]>;
+    readonly stdinTaken: boolean;
+  },
 ): Promise<number> {
   const formats = formatsOf(flags, given);
   const files = filesOf(context, flags, images.length, formats);
@@ -52,7 +58,8 @@ export async function attestImages(
   for (const [at, { byDigest }] of opened.entries())
     if (!byDigest) warnOfTag(context, images[at] ?? '', flags['require-digest']);
   const now = signingTime(context);
-  const content = await load(now);
+  const loaded = await load(now);
+  const contents = 'kind' in loaded ? images.map(() => loaded) : loaded;
   if (flags.replace && formats.includes('bundle'))
     context.warn('--replace: a bundle is a referrer, which lies beside older ones; only .att tags are replaced in');
   const plan = await planSigning(context, flags, {
@@ -64,8 +71,8 @@ export async function attestImages(
   const options = await optionsOf(context, flags, { formats, now, plan });
   const outcomes: AttestOutcome[] = [];
   for (const [at, image] of images.entries()) {
-    const one = opened[at];
-    if (one === undefined) continue;
+    const [one, content] = [opened[at], contents[at]];
+    if (one === undefined || content === undefined) continue;
     const outcome = await attestOne(context, image, one, content, { flags, files, options, plan });
     if ('error' in outcome) {
       // of a single image its failure is the command's; and once the command was ended, the others would only fail too

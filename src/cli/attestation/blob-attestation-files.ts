@@ -9,6 +9,7 @@ import { ATTESTATION_SUFFIX } from '../flags/blob-seal.ts';
 import type { SigningPlan } from '../flags/signing-plan.ts';
 import { envelopeLine } from '../output/envelope-line.ts';
 import { checkWritable } from '../output/seal-files.ts';
+import { bundleFile, leafCertificate, timestampFile } from '../seal/blob-parts.ts';
 
 /** The flags that say where the attestation of a blob goes. */
 interface Flags {
@@ -61,23 +62,19 @@ export async function attestationFiles(
   { signer, certificate }: SigningPlan,
   flags: Flags,
 ): Promise<readonly NewFile[]> {
-  const { encodeBundle, encodeCosignBundle } = await import('../../trust/index.ts');
   const text = (value: string): Uint8Array => new TextEncoder().encode(value);
   const [stamp] = made.timestamps;
-  // cosign 2 keeps the timestamp in a file of its own
-  const legacy = { ...made, timestamps: [] };
+  const format = flags['new-bundle-format'] ? 'sigstore' : 'cosign-2';
+  const bundle = places.bundle === undefined ? undefined : await bundleFile(made, format, signer);
   const parts: readonly (readonly [file: string | undefined, bytes: () => Uint8Array | undefined])[] = [
-    [
-      places.bundle,
-      () => (flags['new-bundle-format'] ? encodeBundle(made) : encodeCosignBundle(legacy, signer.publicKey)),
-    ],
+    [places.bundle, () => bundle],
     [places.statement, () => statement],
     [places.envelope, () => text(envelopeOf(made).trimEnd())],
-    [places.certificate, () => (certificate === undefined ? undefined : text(encodeBase64(text(leafOf(certificate)))))],
     [
-      places.timestamp,
-      () => (stamp === undefined ? undefined : text(JSON.stringify({ SignedRFC3161Timestamp: encodeBase64(stamp) }))),
+      places.certificate,
+      () => (certificate === undefined ? undefined : text(encodeBase64(leafCertificate(certificate)))),
     ],
+    [places.timestamp, () => (stamp === undefined ? undefined : timestampFile(stamp))],
   ];
   return parts.flatMap(([file, bytesOf]) => {
     const bytes = file === undefined ? undefined : bytesOf();
@@ -88,10 +85,4 @@ export async function attestationFiles(
 /** The envelope in one line, as cosign 2 writes it. */
 export function envelopeOf({ content }: Bundle): string {
   return envelopeLine(content, 'legacy');
-}
-
-function leafOf(pem: string): string {
-  const end = '-----END CERTIFICATE-----\n';
-  const at = pem.indexOf(end);
-  return at === -1 ? pem : pem.slice(0, at + end.length);
 }

@@ -14,15 +14,23 @@ import type { CommandContext } from '../context.ts';
 import { EXIT } from '../exit-code.ts';
 import { describeArtifact, openBlob } from '../file/read-blob.ts';
 import { replaceFiles } from '../file/replace-files.ts';
-import { ATTESTED_CONTENT_FLAGS, PREDICATE_TYPE_FLAG, STRICT_PREDICATE_FLAG } from '../flags/attestation.ts';
+import {
+  ATTEST_FLAGS,
+  ATTESTED_CONTENT_FLAGS,
+  PREDICATE_TYPE_FLAG,
+  STRICT_PREDICATE_FLAG,
+} from '../flags/attestation.ts';
 import { loadAttestedContent } from '../flags/attested-content.ts';
+import { OUTPUT_CERTIFICATE_FLAG } from '../flags/blob-seal.ts';
 import { KEY_FLAG } from '../flags/key.ts';
 import { signingTime } from '../flags/seal-format.ts';
 import { planSigning, type SigningPlan } from '../flags/signing-plan.ts';
 import { SIGNING_FLAGS } from '../flags/signing.ts';
 import { writeJson } from '../output/json-document.ts';
-import { evidenceText, madeEvidenceDocument, readEvidence, sealerDocument } from '../output/made-evidence.ts';
+import { logOf, madeEvidenceDocument, readEvidence, sealerDocument, witnessText } from '../output/made-evidence.ts';
 import { printable } from '../output/printable.ts';
+import { wroteText } from '../seal/blob-parts.ts';
+import { confirmSeal } from '../seal/confirm-seal.ts';
 
 const FLAGS = {
   ...KEY_FLAG,
@@ -41,11 +49,7 @@ const FLAGS = {
     placeholder: 'FILE',
     help: 'write the envelope alone to FILE too, as cosign 2 does',
   },
-  'output-certificate': {
-    kind: 'string',
-    placeholder: 'FILE',
-    help: 'write the certificate to FILE too, as cosign 2 does: base64 of PEM',
-  },
+  ...OUTPUT_CERTIFICATE_FLAG,
   'rfc3161-timestamp-bundle': {
     kind: 'string',
     placeholder: 'FILE',
@@ -57,14 +61,7 @@ const FLAGS = {
     default: true,
     help: 'false writes what cosign 2 reads: its own bundle to --bundle, and the envelope to stdout',
   },
-  'rekor-entry-type': {
-    kind: 'string',
-    default: 'dsse',
-    choices: ['dsse', 'intoto'],
-    help: 'kind of the entry in the log',
-    hidden: true,
-    refused: 'an attestation is logged as kind dsse, which every verifier reads',
-  },
+  'rekor-entry-type': ATTEST_FLAGS['rekor-entry-type'],
   ...SIGNING_FLAGS,
 } as const;
 
@@ -168,28 +165,16 @@ async function statementOf(
 async function attest(
   context: CommandContext,
   { payload, artifact }: BlobStatement,
-  { signer, witnesses, expectation }: SigningPlan,
+  plan: SigningPlan,
   flags: Flags,
 ): Promise<Bundle> {
-  const { signBundle, verifyBundle } = await import('../../trust/index.ts');
+  const { signBundle } = await import('../../trust/index.ts');
   if (!context.json) context.stderr('Signing artifact...\n');
-  const bundle = await signBundle(payload, signer, witnesses, {
+  const bundle = await signBundle(payload, plan.signer, plan.witnesses, {
     kept: flags['new-bundle-format'] ? 'bundle' : 'envelope',
   });
-  const demand =
-    expectation === undefined
-      ? { keys: [signer.publicKey] }
-      : expectation.kind === 'keys'
-        ? { keys: expectation.keys, ...expectation.evidence }
-        : { identities: expectation.identities, ...expectation.evidence };
-  // A key that signs wrongly, or a service that cannot be believed, must be noticed here and not by who verifies.
-  const check = await verifyBundle(bundle, artifact, demand);
-  if (check.kind === 'accepted') return bundle;
-  const { code, found, expected } = check.rejection;
-  throw new CliError(
-    'seal-unverifiable',
-    `the attestation that was made does not verify and was not written: ${found}, expected ${expected} [${code}]`,
-  );
+  await confirmSeal(bundle, artifact, plan, 'the attestation that was made');
+  return bundle;
 }
 
 async function report(
@@ -218,26 +203,16 @@ async function report(
       digest: describeArtifact(statement.artifact),
       predicateType: statement.predicateType,
       bundle: places.bundle ?? null,
-      log: evidence.logEntries.length > 0 ? 'written' : 'not written',
+      log: logOf([evidence]),
       ...madeEvidenceDocument(evidence),
       warnings: context.warnings,
     });
     return;
   }
-  context.stderr(evidenceText(evidence));
-  if (identity !== undefined)
-    context.stderr(`signer: ${printable(identity.subject)} (${printable(identity.issuer ?? '')})\n`);
-  if (evidence.logEntries.length === 0)
-    context.stderr(
-      `log: not written (${identity === undefined ? 'a key was given, and no log' : 'no log was named'})\n`,
-    );
-  for (const [what, file] of Object.entries({
-    bundle: places.bundle,
-    statement: places.statement,
-    envelope: places.envelope,
-    certificate: plan.certificate === undefined ? undefined : places.certificate,
-    timestamp: evidence.times.length === 0 ? undefined : places.timestamp,
-  }))
-    if (file !== undefined) context.stderr(`Wrote ${what} to file ${printable(file)}\n`);
+  context.stderr(witnessText([evidence], identity));
+  const { bundle, statement: alone, envelope } = places;
+  const certificate = plan.certificate === undefined ? undefined : places.certificate;
+  const timestamp = evidence.times.length === 0 ? undefined : places.timestamp;
+  context.stderr(wroteText({ bundle, statement: alone, envelope, certificate, timestamp }));
   if (places.stdout) context.stdout(envelopeOf(made));
 }

@@ -6,6 +6,7 @@ import { defineCommand, type Command, type FlagValues } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT } from '../exit-code.ts';
 import { openRepository, REGISTRY_FLAGS, type OpenedRepository } from '../flags/registry.ts';
+import { sourceDateEpoch } from '../flags/source-date-epoch.ts';
 import { writeJson } from '../output/json-document.ts';
 import { progressBar } from '../output/progress.ts';
 
@@ -94,9 +95,7 @@ function report(context: CommandContext, document: PackDocument): void {
 }
 
 function packOptions(context: CommandContext, flags: FlagValues<typeof FLAGS>): PackOptions {
-  const epoch = context.env['SOURCE_DATE_EPOCH'] ?? '';
-  if (!/^\d{0,11}$/.test(epoch))
-    throw new CliError('usage', `SOURCE_DATE_EPOCH is '${epoch}', not a number of seconds`);
+  const epoch = sourceDateEpoch(context);
   const { platform, entrypoint, cmd, env, label } = flags;
   const [, os, architecture] = /^([a-z0-9]+)\/([a-z0-9]+)$/.exec(platform) ?? [];
   if (platform !== '' && (os === undefined || architecture === undefined)) {
@@ -111,7 +110,7 @@ function packOptions(context: CommandContext, flags: FlagValues<typeof FLAGS>): 
     ...(cmd.length === 0 ? {} : { command: cmd }),
     ...(env.length === 0 ? {} : { env }),
     ...(label.length === 0 ? {} : { labels: labelsOf(label) }),
-    ...(epoch === '' ? {} : { sourceDateEpoch: Number(epoch) }),
+    ...(epoch === undefined ? {} : { sourceDateEpoch: epoch }),
   };
 }
 

@@ -32,11 +32,12 @@ export const command: Command = defineCommand({
     'kubectl get clusterimagepolicies --output yaml | bulla policy check -',
   ],
   async run(context, names, flags) {
+    const { offlineSurroundings } = await import('../flags/policy-surroundings.ts');
     const { decodePolicyDocuments, formatFault, imageName, preparePolicies, YAML_LIMITS } =
       await import('../../policy/index.ts');
     const images = flags.image.map((image) => imageName(image));
     const documents = await decodePolicyDocuments(await readPolicyFiles(context, names, YAML_LIMITS.maxBytes));
-    const preparation = await preparePolicies(documents, { fallback: 'later' });
+    const preparation = await preparePolicies(documents, offlineSurroundings(context));
     const matched = await matchesOf(documents, images);
     const exitCode = exitCodeOf(preparation, flags.strict);
     if (context.json) {
@@ -100,7 +101,7 @@ function describe({ name, mode, images, match, authorities }: ClusterImagePolicy
   });
   const about = resources.length === 0 ? 'run by anything' : `run by ${resources.join(', ')}`;
   const who = authorities.map((authority) => `${printable(authority.name)} (${authority.kind})`).join(' or ');
-  return `${name} [${mode}]: ${globs}; ${about}; sealed as ${who === '' ? 'nobody can' : who}\n`;
+  return `${name === '' ? '(no name)' : name} [${mode}]: ${globs === '' ? 'no image' : globs}; ${about}; sealed as ${who === '' ? 'nobody can' : who}\n`;
 }
 
 function describeMatch({ written, full }: ImageName, policies: readonly ClusterImagePolicy[]): string {

@@ -95,7 +95,7 @@ async function runTests(context: CommandContext, test: PolicyTests, folder: stri
   const set = await loadSet(context, test, folder);
   const results: CaseResult[] = [];
   for (const one of test.cases) {
-    const subject = await subjectOf(context, one, folder);
+    const subject = await subjectOf(context, one, folder, set);
     const decision = await decide({ ...subject, now: test.now ?? context.now() }, set);
     const coded =
       one.code === undefined || [decision.code, decision.nearest?.code, decision.cause?.code].includes(one.code);
@@ -111,22 +111,30 @@ async function loadSet(context: CommandContext, test: PolicyTests, folder: strin
   const roots = new Map<string, Awaited<ReturnType<typeof readTrustedRoot>>>();
   for (const [name, file] of test.trustRoots) roots.set(name, await readTrustedRoot(context, near(file)));
   const fallback = test.trustedRoot === undefined ? undefined : await readTrustedRoot(context, near(test.trustedRoot));
-  return loadPolicies(files, { roots, ...(fallback === undefined ? {} : { fallback }) });
+  const { closedSurroundings } = await import('../flags/policy-surroundings.ts');
+  return loadPolicies(files, {
+    ...closedSurroundings(context),
+    roots,
+    ...(fallback === undefined ? {} : { fallback }),
+  });
 }
 
 async function subjectOf(
   context: CommandContext,
   { image, layout, sources, resource }: PolicyTestCase,
   folder: string,
+  { mirrors }: PolicySet,
 ): Promise<Omit<ImageContext, 'now'>> {
+  const { imageName, mirrorOf } = await import('../../policy/index.ts');
+  // a case names a repository as its policies do, and it is opened where it is fetched from
+  const fetched = new Map([...sources].map(([name, at]) => [mirrorOf(mirrors, name), at]));
   const workload = resource === undefined ? undefined : await readWorkload(context, resolve(folder, resource));
   const opened = layout === undefined ? undefined : await openAt(layout, folder);
   const open = async (name: string): Promise<Repository> => {
-    const source = sources.get(name);
+    const source = fetched.get(name);
     if (source !== undefined) return (await openAt(source, folder)).repository;
     throw new RegistryError('unreachable', `${name} is no layout of this test, and no socket is opened`);
   };
-  const { imageName } = await import('../../policy/index.ts');
   const named = opened === undefined ? image : `${repositoryName(imageName(image).reference)}@${opened.digest}`;
   return { image: named, open, ...(opened === undefined ? {} : { repository: opened.repository }), ...workload };
 }

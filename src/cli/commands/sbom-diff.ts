@@ -7,6 +7,7 @@ import { defineCommand, type Command } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT } from '../exit-code.ts';
 import { readFile } from '../file/read-file.ts';
+import { checkStdin } from '../flags/manifest-files.ts';
 import { openRepository, REGISTRY_FLAGS, type RegistryFlagValues } from '../flags/registry.ts';
 import { writeJson } from '../output/json-document.ts';
 import { differenceTable } from '../output/sbom-table.ts';
@@ -17,7 +18,7 @@ export const command: Command = defineCommand({
   summary: 'Show which packages two images or SBOMs differ in',
   description:
     'Compares packages by kind and name. A and B are images, or files with an SPDX 2 or CycloneDX document in JSON, by whatever program: what is the ' +
-    'name of a file is that file. Exits 0 whether or not they differ.',
+    'name of a file is that file, and - standard input. Exits 0 whether or not they differ.',
   usage: '[flags] A B',
   arguments: { min: 2, max: 2, name: 'image or SBOM' },
   flags: {
@@ -35,6 +36,7 @@ export const command: Command = defineCommand({
   ],
   async run(context, [before = '', after = ''], flags) {
     const { comparePackages } = await import('../../sbom/index.ts');
+    checkStdin([before, after]);
     const from = await packagesOf(context, before, flags);
     const to = await packagesOf(context, after, flags);
     const difference = comparePackages(from, to);
@@ -50,10 +52,14 @@ async function packagesOf(
   flags: RegistryFlagValues & { readonly platform: string },
 ): Promise<readonly ListedPackage[]> {
   const { listPackages, MAX_DOCUMENT, platformName, readDocument, readImage } = await import('../../sbom/index.ts');
+  if (name === '-') return readDocument(await context.readStdin(MAX_DOCUMENT), 'standard input').packages;
   if (existsSync(resolve(context.cwd, name))) {
     const bytes = await readFile(name, { cwd: context.cwd, what: 'SBOM', maxBytes: MAX_DOCUMENT });
     return readDocument(bytes, name).packages;
   }
+  // a file that is not there is not asked for at a registry
+  if (/^\.{0,2}\/|\.(?:json|xml|spdx)$/i.test(name))
+    throw new CliError('file-missing', `reading SBOM: open ${name}: no such file or directory`);
   const { repository, target } = await openRepository(context, name, flags, { actions: 'pull' });
   const options = { signal: context.signal, ...(flags.platform === '' ? {} : { platform: flags.platform }) };
   let only: { readonly packages: readonly ListedPackage[]; readonly platform: string } | undefined;

@@ -186,7 +186,20 @@ describe('sbom diff', () => {
     assert.match(ran.stdout, /^0 added, 0 removed, 0 changed, /);
   });
 
+  it('reads standard input', async () => {
+    const document = (await sbom(['-o', 'spdx-json', 'oci-layout:layout:v1'])).stdout;
+    const ran = await runRecorded(['sbom', 'diff', '-', 'oci-layout:layout:v1'], { cwd, stdin: document });
+    assert.match(ran.stdout, /^0 added, 0 removed, 0 changed, /);
+  });
+
   for (const [what, argv, text] of [
+    [
+      'a file that is not there, which no registry is asked for',
+      ['gone.json', './gone'],
+      /open gone\.json: no such file/,
+    ],
+    ['a path that is not there', ['./gone', 'gone.json'], /open \.\/gone: no such file/],
+    ['standard input twice', ['-', '-'], /read once/],
     ['an index without a platform', ['oci-layout:layout:multi', 'oci-layout:layout:v1'], /choose with --platform/],
     ['a file that is no SBOM', ['junk.json', 'oci-layout:layout:v1'], /junk\.json is neither an SPDX 2 document nor/],
     ['one argument', ['oci-layout:layout:v1'], /requires at least 2 arg/],

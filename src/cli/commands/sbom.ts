@@ -1,9 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
+import { parseLocation, repositoryName } from '../../oci/index.ts';
 import type { DocumentOptions, ImageContents } from '../../sbom/index.ts';
+import type { Json } from '../../wire/index.ts';
+import type { AttestFlags } from '../attestation/attest-images.ts';
+import { CliError } from '../cli-error.ts';
 import { defineCommand, type Command } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT } from '../exit-code.ts';
+import { ATTEST_FLAGS } from '../flags/attestation.ts';
+import { KEY_FLAG } from '../flags/key.ts';
 import { openRepository, REGISTRY_FLAGS } from '../flags/registry.ts';
+import { SEAL_FORMAT_FLAGS } from '../flags/seal-format.ts';
+import { SIGNING_FLAGS } from '../flags/signing.ts';
 import { sourceDateEpoch } from '../flags/source-date-epoch.ts';
 import { writeJson } from '../output/json-document.ts';
 import { printable } from '../output/printable.ts';
@@ -12,6 +20,12 @@ import { BULLA_VERSION } from '../version.ts';
 /** findings that are warned of one by one; the documents have them all */
 const SHOWN_FINDINGS = 20;
 
+/** Each platform has a document of its own. */
+const { recursive: _, ...SEALING } = ATTEST_FLAGS;
+const SEALING_FLAGS: ReadonlySet<string> = new Set(
+  [KEY_FLAG, SEAL_FORMAT_FLAGS, SEALING, SIGNING_FLAGS].flatMap((flags) => Object.keys(flags)),
+);
+
 /** `bulla sbom`: what is inside an image. */
 export const command: Command = defineCommand({
   name: 'sbom',
@@ -19,10 +33,11 @@ export const command: Command = defineCommand({
   description:
     'Reads the layers of the image and lists the packages that their databases and manifests tell of. No container engine is needed, and nothing is unpacked to the disk. ' +
     'Of an index each platform is listed: a table each, or a document a line.\n' +
-    'The same image gives the same document, byte for byte: its time is that of the image, or SOURCE_DATE_EPOCH. What could not be read is warned of and stands in the document.',
+    'The same image gives the same document, byte for byte: its time is that of the image, or SOURCE_DATE_EPOCH. What could not be read is warned of and stands in the document.\n' +
+    'With --attest the document (SPDX unless told) is signed and laid beside the image instead of being written: of an index, that of each platform beside the image of that platform. Key or identity as with sign; sbom get fetches it, verified.',
   usage: '[flags] IMAGE',
   // not an argument, but a command beneath this one
-  arguments: { min: 1, max: 1, name: 'image', words: ['diff'] },
+  arguments: { min: 1, max: 1, name: 'image', words: ['attach', 'diff', 'get'] },
   flags: {
     output: {
       kind: 'string',
@@ -38,14 +53,25 @@ export const command: Command = defineCommand({
       placeholder: 'OS/ARCH[/VARIANT]',
       help: 'of an index only this platform; all of them unless told',
     },
+    attest: { kind: 'boolean', help: 'sign the document and lay it beside the image; the flags below are about that' },
+    ...KEY_FLAG,
+    ...SEAL_FORMAT_FLAGS,
+    ...SEALING,
+    ...SIGNING_FLAGS,
     ...REGISTRY_FLAGS,
   },
   examples: [
     'bulla sbom registry.example.com/platform/demo-api:1.4',
     'bulla sbom --output spdx-json --platform linux/amd64 registry.example.com/platform/demo-api:1.4',
     'bulla sbom --output cyclonedx-json oci-layout:./build:1.4',
+    'bulla sbom --attest --key cosign.key registry.example.com/platform/demo-api@sha256:…',
   ],
   async run(context, [image = ''], flags, given) {
+    const sealing = [...given].find((flag) => SEALING_FLAGS.has(flag));
+    if (!flags.attest && sealing !== undefined)
+      throw new CliError('usage', `--${sealing} is about signing: say --attest, or leave it out`);
+    if (flags.attest && given.has('output') && flags.output === 'table')
+      throw new CliError('usage', '--attest signs a document: --output spdx-json or cyclonedx-json');
     const epoch = sourceDateEpoch(context);
     const { repository, target } = await openRepository(context, image, flags, { actions: 'pull' });
     const { readImage } = await import('../../sbom/index.ts');
@@ -55,16 +81,55 @@ export const command: Command = defineCommand({
       found.push(contents);
       warnOf(context, contents);
     }
+    const documented = { version: BULLA_VERSION, ...(epoch === undefined ? {} : { sourceDateEpoch: epoch }) };
+    if (flags.attest) return attest(context, image, found, { flags, given, documented });
     // a document was asked for by name: it is JSON already
     if (context.json && !(given.has('output') && flags.output !== 'table')) writeSummary(context, image, found);
-    else
-      await write(context, flags.output, found, {
-        version: BULLA_VERSION,
-        ...(epoch === undefined ? {} : { sourceDateEpoch: epoch }),
-      });
+    else await write(context, flags.output, found, documented);
     return EXIT.ok;
   },
 });
+
+/** The document of each platform, attested of the image of that platform. */
+async function attest(
+  context: CommandContext,
+  image: string,
+  found: readonly ImageContents[],
+  {
+    flags,
+    given,
+    documented,
+  }: {
+    readonly flags: Omit<AttestFlags, 'recursive'> & { readonly output: string };
+    readonly given: ReadonlySet<string>;
+    readonly documented: DocumentOptions;
+  },
+): Promise<number> {
+  const { cycloneDxDocument, spdxDocument } = await import('../../sbom/index.ts');
+  const { PREDICATE_TYPES } = await import('../../trust/index.ts');
+  const { attestImages } = await import('../attestation/attest-images.ts');
+  const [document, predicateType] =
+    flags.output === 'cyclonedx-json'
+      ? [cycloneDxDocument, PREDICATE_TYPES.cyclonedx]
+      : [spdxDocument, PREDICATE_TYPES.spdxjson];
+  const contents = found.map((one) => {
+    // what JSON leaves out is not signed
+    const predicate = JSON.parse(JSON.stringify(document(one, documented))) as Json;
+    return { kind: 'predicate', predicateType, predicate } as const;
+  });
+  const images = found.map(({ digest }) => atDigest(image, digest));
+  return attestImages(context, images, { ...flags, recursive: false }, given, {
+    load: () => Promise.resolve(contents),
+    stdinTaken: false,
+  });
+}
+
+function atDigest(image: string, digest: string): string {
+  const location = parseLocation(image);
+  return location.kind === 'layout'
+    ? `oci-layout:${location.path}@${digest}`
+    : `${repositoryName(location.reference)}@${digest}`;
+}
 
 async function write(
   context: CommandContext,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { resolve } from 'node:path';
-import type { Artifact, Bundle, KeyAlgorithm, SealExpectation } from '../../trust/index.ts';
+import type { Artifact, Bundle, KeyAlgorithm } from '../../trust/index.ts';
 import { encodeBase64 } from '../../wire/index.ts';
 import { CliError } from '../cli-error.ts';
 import { defineCommand, type Command, type FlagValues } from '../command.ts';
@@ -8,20 +8,23 @@ import type { CommandContext } from '../context.ts';
 import { EXIT } from '../exit-code.ts';
 import { describeArtifact, openBlob } from '../file/read-blob.ts';
 import { replaceFiles, type NewFile } from '../file/replace-files.ts';
-import { BUNDLE_SUFFIX } from '../flags/blob-seal.ts';
+import { BUNDLE_SUFFIX, OUTPUT_CERTIFICATE_FLAG } from '../flags/blob-seal.ts';
 import { KEY_FLAG } from '../flags/key.ts';
 import { planSigning, type SigningPlan } from '../flags/signing-plan.ts';
 import { SIGNING_FLAGS } from '../flags/signing.ts';
 import { writeJson } from '../output/json-document.ts';
 import {
-  evidenceText,
+  logOf,
   madeEvidenceDocument,
   readEvidence,
   sealerDocument,
+  witnessText,
   type MadeEvidence,
 } from '../output/made-evidence.ts';
 import { printable } from '../output/printable.ts';
 import { checkWritable } from '../output/seal-files.ts';
+import { bundleFile, leafCertificate, timestampFile, wroteText } from '../seal/blob-parts.ts';
+import { confirmSeal } from '../seal/confirm-seal.ts';
 
 /** The names that cosign has for kinds of key. */
 const ALGORITHMS: Readonly<Record<string, KeyAlgorithm>> = {
@@ -38,11 +41,7 @@ const FLAGS = {
   ...KEY_FLAG,
   bundle: { kind: 'string', placeholder: 'FILE', help: 'write the seal to FILE; BLOB.sigstore.json unless told' },
   'output-signature': { kind: 'string', placeholder: 'FILE', help: 'write the signature alone to FILE too, in base64' },
-  'output-certificate': {
-    kind: 'string',
-    placeholder: 'FILE',
-    help: 'write the certificate to FILE too, as cosign 2 does: base64 of PEM',
-  },
+  ...OUTPUT_CERTIFICATE_FLAG,
   b64: { kind: 'boolean', default: true, help: 'false writes both of these as they are: raw, and PEM', hidden: true },
   output: {
     kind: 'string',
@@ -176,28 +175,20 @@ async function sealOne(
   name: string,
   places: Places,
   flags: Flags,
-  { signer, witnesses, expectation, certificate }: SigningPlan,
+  plan: SigningPlan,
 ): Promise<Sealed> {
-  const { signBlobBundle, verifyBundle } = await import('../../trust/index.ts');
+  const { signBlobBundle } = await import('../../trust/index.ts');
   const bytes = await openBlob(context, name).bytes();
   if (bytes === undefined)
     throw new CliError('usage', `${name.slice(0, 120)} is a digest: what is sealed must be there`);
   if (name !== '-' && !context.json) context.stderr(`Using payload from: ${printable(name)}\n`);
-  const bundle = await signBlobBundle(bytes, signer, witnesses);
+  const bundle = await signBlobBundle(bytes, plan.signer, plan.witnesses);
   const { content } = bundle;
   if (content.kind !== 'message')
     throw new CliError('seal-unverifiable', `the seal of ${name} is no signature over it`);
   const artifact: Artifact = { kind: 'bytes', bytes };
-  // A key that signs wrongly, or a service that cannot be believed, must be noticed here and not by who verifies.
-  const check = await verifyBundle(bundle, artifact, askOf(expectation) ?? { keys: [signer.publicKey] });
-  if (check.kind === 'rejected') {
-    const { code, found, expected } = check.rejection;
-    throw new CliError(
-      'seal-unverifiable',
-      `the seal that was made for ${name} does not verify and was not written: ${found}, expected ${expected} [${code}]`,
-    );
-  }
-  replaceFiles(await filesOf(context, places, flags, bundle, content.signature, { signer, certificate }));
+  await confirmSeal(bundle, artifact, plan, `the seal that was made for ${name}`);
+  replaceFiles(await filesOf(context, places, flags, { bundle, signature: content.signature, plan }));
   return {
     name,
     digest: describeArtifact(artifact),
@@ -207,69 +198,45 @@ async function sealOne(
   };
 }
 
-function askOf(expectation: SigningPlan['expectation']): SealExpectation | undefined {
-  if (expectation === undefined) return undefined;
-  return expectation.kind === 'keys'
-    ? { keys: expectation.keys, ...expectation.evidence }
-    : { identities: expectation.identities, ...expectation.evidence };
+interface Made {
+  readonly bundle: Bundle;
+  readonly signature: Uint8Array;
+  readonly plan: SigningPlan;
 }
 
 async function filesOf(
   context: CommandContext,
   places: Places,
   flags: Flags,
-  bundle: Bundle,
-  signature: Uint8Array,
-  { signer, certificate }: Pick<SigningPlan, 'signer'> & { readonly certificate: string | undefined },
+  { bundle, signature, plan: { signer, certificate } }: Made,
 ): Promise<readonly NewFile[]> {
-  const { encodeBundle, encodeCosignBundle } = await import('../../trust/index.ts');
   const file = (name: string, bytes: Uint8Array): NewFile => ({ path: resolve(context.cwd, name), bytes, mode: 0o644 });
   const text = (value: string): Uint8Array => new TextEncoder().encode(value);
   const encoded = (bytes: Uint8Array): Uint8Array => (flags.b64 ? text(encodeBase64(bytes)) : bytes);
   const [stamp] = bundle.timestamps;
   const files: NewFile[] = [];
-  // cosign 2 keeps a timestamp in a file of its own, and its bundle has no place for one
-  const unstamped = { ...bundle, timestamps: [] };
-  if (!flags['new-bundle-format'] && stamp !== undefined && places.timestamp === undefined)
+  const format = flags['new-bundle-format'] ? 'sigstore' : 'cosign-2';
+  if (format === 'cosign-2' && stamp !== undefined && places.timestamp === undefined)
     context.warn(
       'the timestamp of the seal is not kept: the format of cosign 2 has it in a file of its own, --rfc3161-timestamp FILE',
     );
-  if (places.bundle !== undefined)
-    files.push(
-      file(
-        places.bundle,
-        flags['new-bundle-format'] ? encodeBundle(bundle) : encodeCosignBundle(unstamped, signer.publicKey),
-      ),
-    );
+  if (places.bundle !== undefined) files.push(file(places.bundle, await bundleFile(bundle, format, signer)));
   if (places.signature !== undefined) files.push(file(places.signature, encoded(signature)));
   if (places.certificate !== undefined && certificate !== undefined)
-    files.push(file(places.certificate, encoded(text(leafOf(certificate)))));
-  if (places.timestamp !== undefined && stamp !== undefined)
-    files.push(file(places.timestamp, text(JSON.stringify({ SignedRFC3161Timestamp: encodeBase64(stamp) }))));
+    files.push(file(places.certificate, encoded(leafCertificate(certificate))));
+  if (places.timestamp !== undefined && stamp !== undefined) files.push(file(places.timestamp, timestampFile(stamp)));
   return files;
 }
 
-function leafOf(pem: string): string {
-  const end = '-----END CERTIFICATE-----\n';
-  const at = pem.indexOf(end);
-  return at === -1 ? pem : pem.slice(0, at + end.length);
-}
-
 function report(context: CommandContext, sealed: Sealed, { identity, certificate }: SigningPlan, places: Places): void {
-  context.stderr(evidenceText(sealed.evidence));
-  if (identity !== undefined)
-    context.stderr(`signer: ${printable(identity.subject)} (${printable(identity.issuer ?? '')})\n`);
-  if (sealed.evidence.logEntries.length === 0)
-    context.stderr(
-      `log: not written (${identity === undefined ? 'a key was given, and no log' : 'no log was named'})\n`,
-    );
-  for (const [what, file] of Object.entries({
+  context.stderr(witnessText([sealed.evidence], identity));
+  const written = {
     bundle: places.bundle,
     signature: places.signature,
     certificate: certificate === undefined ? undefined : places.certificate,
     timestamp: sealed.evidence.times.length === 0 ? undefined : places.timestamp,
-  }))
-    if (file !== undefined) context.stderr(`Wrote ${what} to file ${printable(file)}\n`);
+  };
+  context.stderr(wroteText(written));
   if (places.stdout) context.stdout(`${encodeBase64(sealed.signature)}\n`);
 }
 
@@ -282,7 +249,7 @@ function documentOf(sealed: readonly Sealed[], { signer, identity }: SigningPlan
       digest,
       signature: encodeBase64(signature),
       bundle: places.bundle ?? null,
-      log: evidence.logEntries.length > 0 ? 'written' : 'not written',
+      log: logOf([evidence]),
       ...madeEvidenceDocument(evidence),
     })),
     warnings,

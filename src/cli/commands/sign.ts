@@ -13,14 +13,8 @@ import { formatsOf, SEAL_FORMAT_FLAGS, signingTime, wantsDockerMediaTypes, warnO
 import { planSigning, type SigningPlan } from '../flags/signing-plan.ts';
 import { SIGNING_FLAGS } from '../flags/signing.ts';
 import { printError, reportError } from '../output/error-line.ts';
-import {
-  evidenceOfSeals,
-  evidenceText,
-  madeEvidenceDocument,
-  sealerDocument,
-  type MadeEvidence,
-} from '../output/made-evidence.ts';
-import { printable } from '../output/printable.ts';
+import { evidenceOfSeals, logOf, sealerDocument, witnessText, type MadeEvidence } from '../output/made-evidence.ts';
+import { laidText, madeSealDocument, raceText } from '../output/made-seals.ts';
 import { writeJson } from '../output/json-document.ts';
 import { checkSealFiles, writeSealFiles } from '../output/seal-files.ts';
 import { exitCodeOfAll } from '../output/verdict-exit-code.ts';
@@ -181,28 +175,12 @@ function report(
   { identity }: SigningPlan,
 ): void {
   for (const seal of signed.seals) {
-    const where =
-      seal.manifest === undefined
-        ? 'not uploaded'
-        : seal.format === 'legacy'
-          ? `tag ${seal.tag}`
-          : `referrer ${seal.manifest}`;
     const again =
       seal.format === 'legacy' && seal.existed ? ' (it was sealed with this key before; nothing was written)' : '';
-    context.stderr(`Sealed ${seal.digest} as ${seal.format}: ${where}${again}\n`);
-    if (seal.format === 'bundle' && seal.listed !== undefined && !seal.listed.raceSafe) {
-      context.stderr(
-        `note: this registry knows neither the referrers API nor If-Match, so it cannot exclude that somebody who seals at the same moment drops this seal from the list; it was read back\n`,
-      );
-    }
+    context.stderr(`Sealed ${seal.digest} as ${seal.format}: ${laidText(seal)}${again}\n`);
+    context.stderr(raceText(seal, { does: 'seals', thing: 'seal' }));
   }
-  for (const given of evidence) context.stderr(evidenceText(given));
-  if (identity !== undefined)
-    context.stderr(`signer: ${printable(identity.subject)} (${printable(identity.issuer ?? '')})\n`);
-  if (evidence.every(({ logEntries }) => logEntries.length === 0))
-    context.stderr(
-      `log: not written (${identity === undefined ? 'a key was given, and no log' : 'no log was named'})\n`,
-    );
+  context.stderr(witnessText(evidence, identity));
   context.stdout(`${opened.repository.name}@${signed.digest}\n`);
 }
 
@@ -228,13 +206,7 @@ function imageDocument(outcome: Outcome): object {
     image,
     repository,
     digest: outcome.signed.digest,
-    log: outcome.evidence.some(({ logEntries }) => logEntries.length > 0) ? 'written' : 'not written',
-    seals: outcome.signed.seals.map((made, at) => ({
-      format: made.format,
-      digest: made.digest,
-      manifest: made.manifest ?? null,
-      ...(made.format === 'legacy' ? { tag: made.tag, existed: made.existed } : { listed: made.listed ?? null }),
-      ...madeEvidenceDocument(outcome.evidence[at] ?? { logEntries: [], times: [] }),
-    })),
+    log: logOf(outcome.evidence),
+    seals: outcome.signed.seals.map((made, at) => madeSealDocument(made, outcome.evidence[at])),
   };
 }

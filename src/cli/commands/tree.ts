@@ -4,6 +4,7 @@ import { isDigest } from '../../oci/index.ts';
 import { defineCommand, type Command } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
 import { checkTagPrefix } from '../flags/attachment.ts';
+import { COSIGN_VERIFY_FLAGS } from '../flags/cosign-verify.ts';
 import { openEvidence, openRepository, REGISTRY_FLAGS } from '../flags/registry.ts';
 import { writeJson } from '../output/json-document.ts';
 import { printable } from '../output/printable.ts';
@@ -35,6 +36,7 @@ export const command: Command = defineCommand({
       help: 'both places are always read',
       hidden: true,
     },
+    'experimental-oci11': COSIGN_VERIFY_FLAGS['experimental-oci11'],
     ...REGISTRY_FLAGS,
   },
   examples: ['bulla tree registry.example.com/platform/demo-api:1.4'],

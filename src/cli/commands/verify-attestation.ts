@@ -13,6 +13,7 @@ import { loadExpectedSigners } from '../flags/expected-signers.ts';
 import { IDENTITY_FLAGS } from '../flags/identity.ts';
 import { KEY_FLAG } from '../flags/key.ts';
 import { PKI_FLAGS } from '../flags/pki.ts';
+import { askedPolicies, PREDICATE_POLICY_FLAG, type AskedPolicies } from '../flags/predicate-policies.ts';
 import { openEvidence, openRepository, REGISTRY_FLAGS, type OpenedRepository } from '../flags/registry.ts';
 import { TRUST_FLAGS, type TrustOptions } from '../flags/trust.ts';
 import { attestationDocument, explainAttestations } from '../output/attestation-verdict.ts';
@@ -39,14 +40,7 @@ const FLAGS = {
   ...KEY_FLAG,
   ...PREDICATE_TYPE_FLAG,
   ...STRICT_PREDICATE_FLAG,
-  policy: {
-    kind: 'strings',
-    split: true,
-    placeholder: 'FILE',
-    help: 'a CUE or Rego file about the predicate',
-    hidden: true,
-    refused: 'this version evaluates no policies: look at the envelope that goes to stdout',
-  },
+  ...PREDICATE_POLICY_FLAG,
   'check-claims': {
     kind: 'boolean',
     default: true,
@@ -107,7 +101,7 @@ export const command: Command = defineCommand({
   examples: [
     'bulla verify-attestation --key cosign.pub --type spdxjson IMAGE | jq -r .payload | base64 -d | jq .predicate',
     'bulla verify-attestation --key cosign.pub --type slsaprovenance1 --strict-predicate registry.example.com/platform/demo-api@sha256:…',
-    'bulla verify-attestation --identities who.yaml --trusted-root root.json --type vuln IMAGE',
+    'bulla verify-attestation --identities who.yaml --trusted-root root.json --type vuln --policy scan.rego IMAGE',
   ],
   async run(context, images, flags) {
     const predicateType = demandedPredicateType(flags);
@@ -118,26 +112,48 @@ export const command: Command = defineCommand({
     if (flags['require-digest']) requireDigests(images, opened);
     if (!flags['check-claims'])
       context.warn('--check-claims=false: an attestation in an .att tag passes that is about another image');
-    let { expectation, origin } = await expectationOf(context, flags, predicateType);
-    if (origin !== undefined && !context.json) context.stderr(`trust: ${origin.text}\n`);
-    const verdicts: ImageVerdict<Attestation>[] = [];
-    for (const [at, image] of images.entries()) {
-      const one = opened[at];
-      if (one === undefined) continue;
-      let verdict = await verifyOne(context, image, one, expectation, flags);
-      if (mayBeOutdated(origin, rejectionCodes(verdict.verdict))) {
-        ({ expectation, origin } = await expectationOf(context, flags, predicateType, { fresh: true }));
-        verdict = await verifyOne(context, image, one, expectation, flags);
-      }
-      if (verdict.verdict.kind === 'undecided') throwIfEnded(context.signal);
-      verdicts.push(verdict);
-      report(context, verdict, expectation, flags);
+    const policies = await askedPolicies(context, flags);
+    try {
+      return await verifyAll(context, { images, opened, policies, predicateType }, flags);
+    } finally {
+      await policies.end();
     }
-    if (context.json)
-      writeJson(context, verdictDocument(verdicts, context.warnings, expectation, origin, attestationDocument));
-    return exitCodeOfVerdicts(verdicts);
   },
 });
+
+/** What is asked, of which images. */
+interface Asked {
+  /** as they were typed */
+  readonly images: readonly string[];
+  readonly opened: readonly OpenedRepository[];
+  readonly policies: AskedPolicies;
+  readonly predicateType: string;
+}
+
+async function verifyAll(context: CommandContext, asked: Asked, flags: Flags): Promise<number> {
+  const { images, opened, policies, predicateType } = asked;
+  let { expectation, origin } = await expectationOf(context, flags, predicateType);
+  if (origin !== undefined && !context.json) context.stderr(`trust: ${origin.text}\n`);
+  const verdicts: ImageVerdict<Attestation>[] = [];
+  for (const [at, image] of images.entries()) {
+    const one = opened[at];
+    if (one === undefined) continue;
+    let verdict = await verifyOne(context, image, one, { expectation, policies }, flags);
+    if (mayBeOutdated(origin, rejectionCodes(verdict.verdict))) {
+      ({ expectation, origin } = await expectationOf(context, flags, predicateType, { fresh: true }));
+      verdict = await verifyOne(context, image, one, { expectation, policies }, flags);
+    }
+    if (verdict.verdict.kind === 'undecided') throwIfEnded(context.signal);
+    verdicts.push(verdict);
+    policies.warn();
+    report(context, verdict, { expectation, policies }, flags);
+  }
+  if (context.json) {
+    const document = verdictDocument(verdicts, context.warnings, expectation, origin, attestationDocument);
+    writeJson(context, { ...document, policies: policies.names });
+  }
+  return exitCodeOfVerdicts(verdicts);
+}
 
 async function expectationOf(
   context: CommandContext,
@@ -161,6 +177,11 @@ function requireDigests(images: readonly string[], opened: readonly OpenedReposi
   throw new CliError('usage', `${tagged} is named by a tag, and --require-digest asks for name@sha256:…`);
 }
 
+interface Demand {
+  readonly expectation: AttestationExpectation;
+  readonly policies: AskedPolicies;
+}
+
 /** What a signal interrupted is no answer; that the time was up is one. */
 function throwIfEnded(signal: AbortSignal): void {
   if (signal.aborted && exitCodeOf(signal.reason) !== EXIT.undecided) signal.throwIfAborted();
@@ -170,7 +191,7 @@ async function verifyOne(
   context: CommandContext,
   image: string,
   { repository, target }: OpenedRepository,
-  expectation: AttestationExpectation,
+  { expectation, policies }: Demand,
   flags: Flags,
 ): Promise<ImageVerdict<Attestation>> {
   const { verifyAttestations } = await import('../../image/index.ts');
@@ -183,6 +204,7 @@ async function verifyOne(
     all: flags.all,
     tagPrefix: flags['attachment-tag-prefix'],
     maxWorkers: flags['max-workers'],
+    accept: ({ envelope }) => policies.refuses(envelope.payload),
   });
   return { image, repository: repository.name, verdict };
 }
@@ -190,7 +212,7 @@ async function verifyOne(
 function report(
   context: CommandContext,
   verdict: ImageVerdict<Attestation>,
-  expectation: AttestationExpectation,
+  { expectation, policies }: Demand,
   flags: Flags,
 ): void {
   if (verdict.verdict.kind !== 'trusted') {
@@ -200,6 +222,6 @@ function report(
   for (const { faults, place } of verdict.verdict.seals)
     warnOfFaults(context, faults, `the predicate in ${place.manifest}`);
   if (context.json) return;
-  context.stderr(cosignHeader(verdict, expectation));
+  context.stderr(cosignHeader(verdict, expectation, policies.names));
   for (const { bundle, format } of verdict.verdict.seals) context.stdout(envelopeLine(bundle.content, format, true));
 }

@@ -12,8 +12,15 @@ import { loadExpectedSigners, type LoadedSigners } from '../flags/expected-signe
 import { IDENTITY_FLAGS } from '../flags/identity.ts';
 import { KEY_FLAG } from '../flags/key.ts';
 import { PKI_FLAGS } from '../flags/pki.ts';
+import { askedPolicies, PREDICATE_POLICY_FLAG, type AskedPolicies } from '../flags/predicate-policies.ts';
 import { TRUST_FLAGS } from '../flags/trust.ts';
-import { blobDocument, exitCodeOfBlob, explainBlob, type BlobVerdict } from '../output/blob-verdict.ts';
+import {
+  blobDocument,
+  exitCodeOfBlob,
+  explainBlob,
+  type BlobRejection,
+  type BlobVerdict,
+} from '../output/blob-verdict.ts';
 import { writeJson } from '../output/json-document.ts';
 import { warnOfFaults } from '../output/predicate-faults.ts';
 import { trustDocument } from '../output/trust-origin.ts';
@@ -30,6 +37,7 @@ const FLAGS = {
   signature: { ...BLOB_SEAL_FLAGS.signature, help: 'the envelope alone: a file with it, as cosign 2 writes it' },
   ...PREDICATE_TYPE_FLAG,
   ...STRICT_PREDICATE_FLAG,
+  ...PREDICATE_POLICY_FLAG,
   digest: { kind: 'string', default: '', placeholder: 'HEX', help: 'digest of the blob, instead of the blob itself' },
   digestAlg: {
     kind: 'string',
@@ -84,13 +92,20 @@ export const command: Command = defineCommand({
   async run(context, [name = ''], flags) {
     const wanted = demandedPredicateType(flags);
     const known = await artifactOf(context, name, flags);
+    const policies = await askedPolicies(context, flags);
     const asked = await loadExpectedSigners(context, flags, 'verify-blob-attestation');
     const beside = { suffix: ATTESTATION_SUFFIX, command: 'verify-blob-attestation' };
     const seal = await readBlobSeal(context, flags, name, beside);
     const artifact = known ?? (await statedArtifact(seal));
     const { verifyBundle } = await import('../../trust/index.ts');
     const check = await verifyBundle(seal.bundle, artifact, expectationOf(asked));
-    const attested = await attestationOf(check, wanted, flags);
+    let attested: Awaited<ReturnType<typeof policed>>;
+    try {
+      attested = await policed(await attestationOf(check, wanted, flags), seal, policies);
+    } finally {
+      await policies.end();
+    }
+    policies.warn();
     if (attested.statement !== undefined) await warnOf(context, attested.statement);
     const verdict: BlobVerdict = {
       blob: name === '' ? describeArtifact(artifact) : name,
@@ -101,7 +116,7 @@ export const command: Command = defineCommand({
       check: attested.check,
       weakened: weakenings(asked, flags),
     };
-    if (context.json) writeDocument(context, verdict, attested.statement, asked);
+    if (context.json) writeDocument(context, verdict, { ...attested, policies: policies.names }, asked);
     else {
       if (asked.origin !== undefined) context.stderr(`trust: ${asked.origin.text}\n`);
       context.stderr(explainBlob(context, verdict));
@@ -160,11 +175,14 @@ async function attestationOf(check: SealCheck, wanted: string, flags: Flags): Pr
   return { check, statement };
 }
 
-function refused(
-  code: 'predicate-type-mismatch' | 'predicate-malformed',
-  found: string,
-  expected: string,
-): { readonly check: BlobVerdict['check'] } {
+/** What is left of an attestation once policies have said what they make of it. */
+async function policed(attested: Attested, { bundle }: BlobSeal, policies: AskedPolicies): Promise<Attested> {
+  if (attested.statement === undefined || bundle.content.kind !== 'dsse') return attested;
+  const why = await policies.refuses(bundle.content.envelope.payload);
+  return why === undefined ? attested : refused(why.code, why.found, why.expected);
+}
+
+function refused(code: BlobRejection['code'], found: string, expected: string): Attested {
   return { check: { kind: 'rejected', rejection: { code, found, expected } } };
 }
 
@@ -176,12 +194,12 @@ async function warnOf(context: CommandContext, { predicateType, predicate }: Sta
 function writeDocument(
   context: CommandContext,
   verdict: BlobVerdict,
-  statement: Statement | undefined,
+  { statement, policies }: Pick<Attested, 'statement'> & { readonly policies: readonly string[] },
   { origin }: LoadedSigners,
 ): void {
   const document = blobDocument(verdict, context.warnings, trustDocument(origin));
   const { type, predicateType, predicate } = statement ?? { type: null, predicateType: null, predicate: null };
-  writeJson(context, { ...document, predicateType, statement: { type, predicate: predicate ?? null } });
+  writeJson(context, { ...document, predicateType, statement: { type, predicate: predicate ?? null }, policies });
 }
 
 function logOf({ signers: { evidence } }: LoadedSigners): BlobVerdict['log'] {

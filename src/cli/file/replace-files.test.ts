@@ -51,6 +51,18 @@ describe('replaceFiles', () => {
     assert.deepEqual(readdirSync(folder), ['a.key']);
   });
 
+  it('keepMode: leaves the permissions of what was there, whatever the umask', () => {
+    writeFileSync(join(folder, 'a.yaml'), 'old');
+    chmodSync(join(folder, 'a.yaml'), 0o666);
+    replaceFiles([
+      { ...file('a.yaml', 'new'), keepMode: true },
+      { ...file('b.yaml', 'new', 0o640), keepMode: true },
+    ]);
+    assert.equal(statSync(join(folder, 'a.yaml')).mode & 0o777, 0o666);
+    assert.equal(statSync(join(folder, 'b.yaml')).mode & 0o777, 0o640 & ~process.umask());
+    assert.equal(read('a.yaml'), 'new');
+  });
+
   it('writes none where the last cannot be written', () => {
     assert.throws(() => replaceFiles([file('a.key', 'new'), file('missing/a.pub', 'new')]), code('file-unwritable'));
     assert.deepEqual(readdirSync(folder), []);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import {
   closeSync,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
   fsyncSync,
   linkSync,
   lstatSync,
@@ -8,11 +11,13 @@ import {
   realpathSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, relative } from 'node:path';
 import { CliError } from '../cli-error.ts';
 import { fileTrouble, systemCode } from './file-trouble.ts';
+import { sweepLeftovers, temporaryName } from './leftovers.ts';
 
 /** A file to be written whole. */
 export interface NewFile {
@@ -21,12 +26,16 @@ export interface NewFile {
   readonly bytes: Uint8Array;
   /** permissions, for example `0o600`; the umask may take from them */
   readonly mode: number;
+  /** what is replaced hands on its own permissions, and its owner where that is allowed; `mode` is for what was not there */
+  readonly keepMode?: boolean;
 }
 
 /** How files are written. */
 export interface ReplaceOptions {
   /** refuse files that exist with `file-exists` instead of replacing them */
   readonly exclusive?: boolean;
+  /** milliseconds since 1970, by which leftovers are old; the system's time unless told */
+  readonly now?: number;
 }
 
 interface Staged {
@@ -42,7 +51,7 @@ interface Staged {
 //   1. every file is written beside its place and flushed       a failure here: nothing happened
 //   2. what is replaced gets a second name
 //   3. each new file takes its place                            a failure here: the others are put back
-//   4. the folders are flushed, the second names removed
+//   4. the folders are flushed, the second names removed          killed before: what lies there is swept by who comes next
 // Two renames are not one: a power cut within 3 can leave the first file new and the second old.
 
 /**
@@ -68,7 +77,10 @@ export function replaceFiles(files: readonly NewFile[], options: ReplaceOptions 
       place(item, options);
       placed.push(item);
     }
-    for (const folder of new Set(staged.map((item) => dirname(item.target)))) flushFolder(folder);
+    for (const folder of new Set(staged.map((item) => dirname(item.target)))) {
+      flushFolder(folder);
+      sweepLeftovers(folder, options.now);
+    }
   } catch (error) {
     for (const item of placed.toReversed()) putBack(item);
     throw trouble(error, current);
@@ -84,10 +96,11 @@ function stage(file: NewFile, options: ReplaceOptions): Staged {
   const exists = lstatSync(file.path, { throwIfNoEntry: false }) !== undefined;
   if (exists && options.exclusive === true) throw new CliError('file-exists', `${shown(file.path)} already exists`);
   const target = exists ? realpathSync(file.path) : file.path;
-  const temporary = besides(target, 'new');
+  const temporary = temporaryName(target, 'new');
   const handle = openSync(temporary, 'wx', file.mode);
   try {
     writeFileSync(handle, file.bytes);
+    if (exists && file.keepMode === true) takeOver(handle, target);
     fsyncSync(handle);
   } catch (error) {
     rmSync(temporary, { force: true });
@@ -95,7 +108,20 @@ function stage(file: NewFile, options: ReplaceOptions): Staged {
   } finally {
     closeSync(handle);
   }
-  return { file, target, temporary, saved: exists ? besides(target, 'old') : undefined };
+  return { file, target, temporary, saved: exists ? temporaryName(target, 'old') : undefined };
+}
+
+/** Gives an open file the owner and the permissions of another. */
+function takeOver(handle: number, target: string): void {
+  const { uid, gid, mode } = statSync(target);
+  const own = fstatSync(handle);
+  try {
+    if (own.uid !== uid || own.gid !== gid) fchownSync(handle, uid, gid);
+  } catch (error) {
+    // only the superuser gives files away
+    if (systemCode(error) !== 'EPERM') throw error;
+  }
+  fchmodSync(handle, mode & 0o7777);
 }
 
 function place(item: Staged, options: ReplaceOptions): void {
@@ -159,10 +185,6 @@ function isSpecial(path: string): boolean {
   }
   const found = lstatSync(target, { throwIfNoEntry: false });
   return found !== undefined && !found.isFile() && !found.isDirectory();
-}
-
-function besides(path: string, what: string): string {
-  return `${path}.${process.pid}-${Math.random().toString(36).slice(2, 8)}.${what}`;
 }
 
 function trouble(error: unknown, file: NewFile | undefined): CliError {

@@ -35,8 +35,6 @@ export const ATTESTED_CONTENT_FLAGS = {
   },
 } as const;
 
-const DSSE_ONLY = 'an attestation is logged as kind dsse, which every verifier reads';
-
 /** What `attest` and `provenance` have in common beside {@link ATTESTED_CONTENT_FLAGS}. */
 export const ATTEST_FLAGS = {
   recursive: { kind: 'boolean', short: 'r', help: 'attest it of the images of an index as well' },
@@ -58,6 +56,6 @@ export const ATTEST_FLAGS = {
     choices: ['dsse', 'intoto'],
     help: 'kind of the entry in the log',
     hidden: true,
-    refused: DSSE_ONLY as string,
+    refused: 'an attestation is logged as kind dsse, which every verifier reads',
   },
 } as const;

@@ -40,6 +40,15 @@ export const BLOB_SEAL_FLAGS = {
   },
 } as const;
 
+/** Where the certificate of who seals a blob goes. */
+export const OUTPUT_CERTIFICATE_FLAG = {
+  'output-certificate': {
+    kind: 'string',
+    placeholder: 'FILE',
+    help: 'write the certificate to FILE too, as cosign 2 does: base64 of PEM',
+  },
+} as const;
+
 type Flags = FlagValues<typeof BLOB_SEAL_FLAGS>;
 
 /** The seal of a blob, and where it was. */

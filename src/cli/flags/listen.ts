@@ -66,14 +66,14 @@ export function listening(
   };
 }
 
-/** `HOST:PORT`, `[::1]:PORT`, or `:PORT` for every address, as Go writes it. */
-function parseAddress(text: string): { readonly host: string; readonly port: number } {
+/** `HOST:PORT`, `[::1]:PORT`, or `:PORT` for every address, as Go writes it. @throws CliError `flag-invalid` */
+export function parseAddress(text: string, flag = 'address'): { readonly host: string; readonly port: number } {
   const [, bracketed, plain, port] = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]*)):(\d{1,5})$/.exec(text) ?? [];
   const host = bracketed ?? (plain === '' ? '::' : plain);
   if (host === undefined || !(Number(port) <= 65_535)) {
     throw new CliError(
       'flag-invalid',
-      `invalid argument "${text.slice(0, 80)}" for "--address" flag: expected HOST:PORT`,
+      `invalid argument "${text.slice(0, 80)}" for "--${flag}" flag: expected HOST:PORT`,
     );
   }
   return { host, port: Number(port) };

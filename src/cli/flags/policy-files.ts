@@ -3,6 +3,7 @@ import type { DocumentFault, PolicyFile } from '../../policy/index.ts';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../context.ts';
 import { readFile } from '../file/read-file.ts';
+import { printable } from '../output/printable.ts';
 import { style } from '../output/style.ts';
 
 const MAX_FILES = 1000;
@@ -41,7 +42,7 @@ export function showFaults(
   return faults
     .map((fault) => {
       const kind = SHOWN[fault.severity];
-      return `${fault.severity === 'error' ? paint.red(kind) : paint.yellow(kind)}: ${format(fault)} [${fault.code}]\n`;
+      return `${fault.severity === 'error' ? paint.red(kind) : paint.yellow(kind)}: ${printable(format(fault))} [${fault.code}]\n`;
     })
     .join('');
 }

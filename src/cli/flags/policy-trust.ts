@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Authority, PolicyDocuments, ResolvedTrust } from '../../policy/index.ts';
+import type { Authority, PolicyDocuments, PolicySurroundings } from '../../policy/index.ts';
 import type { TrustedRoot } from '../../trust/index.ts';
 import { CliError } from '../cli-error.ts';
 import type { FlagValues } from '../command.ts';
@@ -23,7 +23,7 @@ export const POLICY_TRUST_FLAGS = {
 } as const;
 
 /**
- * The trusted roots that policies need. Nothing is fetched where no policy asks for it.
+ * The trusted roots that policies need, and what else they may: engines, and what is behind addresses. Nothing is fetched where no policy asks for it.
  *
  * @throws CliError `usage`; as `readTrustedRoot` and `loadDefaultTrust`
  */
@@ -31,7 +31,7 @@ export async function loadPolicyTrust(
   context: CommandContext,
   flags: FlagValues<typeof POLICY_TRUST_FLAGS>,
   documents: PolicyDocuments,
-): Promise<ResolvedTrust> {
+): Promise<PolicySurroundings> {
   const roots = new Map<string, TrustedRoot>();
   for (const pair of flags['trust-root']) {
     const at = pair.indexOf('=');
@@ -39,16 +39,19 @@ export async function loadPolicyTrust(
     roots.set(pair.slice(0, at), await readTrustedRoot(context, pair.slice(at + 1)));
   }
   const fallback = await fallbackOf(context, flags['trusted-root'], documents);
-  return { roots, ...(fallback === undefined ? {} : { fallback }) };
+  const { policySurroundings } = await import('./policy-surroundings.ts');
+  return { ...policySurroundings(context), roots, ...(fallback === undefined ? {} : { fallback }) };
 }
 
 async function fallbackOf(
   context: CommandContext,
   file: string,
-  { policies }: PolicyDocuments,
+  { policies, settings }: PolicyDocuments,
 ): Promise<TrustedRoot | undefined> {
   if (file !== '') return readTrustedRoot(context, file);
-  if (!policies.some(({ authorities }) => authorities.some(needsFallback))) return undefined;
+  const signers = settings.flatMap(({ gates, exceptions }) => [...gates, ...(exceptions?.signers ?? [])]);
+  const asked = [...policies.flatMap(({ authorities }) => authorities), ...signers];
+  if (!asked.some(needsFallback)) return undefined;
   const { loadDefaultTrust } = await import('./default-trust.ts');
   const { trustedRoot, origin } = await loadDefaultTrust(context);
   if (!context.json) context.stderr(`trust: ${origin.text}\n`);

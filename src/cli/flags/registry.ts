@@ -8,6 +8,7 @@ import {
   RemoteRegistry,
   targetOf,
   type Credentials,
+  type CredentialsProvider,
   type Location,
   type Reference,
   type RemoteOptions,
@@ -76,6 +77,8 @@ export interface OpenRepositoryOptions {
   readonly layout?: boolean;
   /** makes the folder of a layout that is not there yet; then there is no target but the tag */
   readonly create?: boolean;
+  /** credentials that stand in the place of docker's and podman's files, and a name for them: the same for the same */
+  readonly credentials?: { readonly name: string; readonly provider: CredentialsProvider };
 }
 
 /**
@@ -96,7 +99,7 @@ export async function openRepository(
   if (location.kind === 'registry') {
     refuseWithoutNetwork(context, formatReference(location.reference));
     const target = targetOf(location.reference);
-    const repository = openRemote(context, location.reference, flags, options.actions);
+    const repository = openRemote(context, location.reference, flags, options.actions, options.credentials);
     return { repository, target, byDigest: isDigest(target) };
   }
   const create = options.create === true;
@@ -144,12 +147,14 @@ function openRemote(
   reference: Reference,
   flags: RegistryFlagValues,
   actions: OpenRepositoryOptions['actions'],
+  credentials?: OpenRepositoryOptions['credentials'],
 ): Repository {
   const known = spokenTo.get(context) ?? { registries: new Map(), repositories: new Map() };
   spokenTo.set(context, known);
-  const key = `${actions} ${reference.registry}`;
+  const key = `${credentials?.name ?? ''} ${actions} ${reference.registry}`;
   const registry =
-    known.registries.get(key) ?? new RemoteRegistry(reference.registry, remoteOptions(context, flags, actions));
+    known.registries.get(key) ??
+    new RemoteRegistry(reference.registry, remoteOptions(context, flags, actions, credentials?.provider));
   known.registries.set(key, registry);
   const path = `${key}/${reference.repository}`;
   const repository = known.repositories.get(path) ?? registry.repository(reference.repository);
@@ -158,16 +163,18 @@ function openRemote(
 }
 
 /** How a registry is reached, as flags and environment say. @throws CliError `usage` */
-function remoteOptions(
+export function remoteOptions(
   context: CommandContext,
   flags: RegistryFlagValues,
   actions: OpenRepositoryOptions['actions'],
+  provider?: CredentialsProvider,
 ): RemoteOptions {
   const credentials = credentialsOf(flags);
+  const found = credentials === undefined ? provider : (): Promise<Credentials> => Promise.resolve(credentials);
   const file = (name: string): string => resolve(context.cwd, name);
   return {
     access: actions === 'push' ? 'write' : 'read',
-    ...(credentials === undefined ? {} : { credentials: () => Promise.resolve(credentials) }),
+    ...(found === undefined ? {} : { credentials: found }),
     ...(flags['allow-http-registry'] ? { plainHttp: 'always' } : {}),
     tls: {
       ...(flags['allow-insecure-registry'] ? { insecure: true } : {}),

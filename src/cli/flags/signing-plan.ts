@@ -58,9 +58,7 @@ export async function planSigning(
 ): Promise<SigningPlan> {
   const [key, ...others] = flags.key;
   if (others.length > 0) throw new CliError('usage', 'one --key is sealed with at a time');
-  const asks = ASKS_FOR_SERVICES.some(
-    (name) => flags[name] !== undefined && flags[name] !== '' && flags[name] !== false,
-  );
+  const asks = asksForServices(flags);
   const uploads = demand.given.has('tlog-upload') && flags['tlog-upload'];
   if (key === undefined || asks || uploads)
     return (await import('./signing-with-services.ts')).planWithServices(context, flags, demand);
@@ -69,6 +67,11 @@ export async function planSigning(
   requireAlgorithm(signer, demand.algorithm);
   if (flags.certificate === undefined) return { signer, witnesses: [] };
   return (await import('./own-certificate.ts')).withCertificate(context, signer, flags);
+}
+
+/** Whether a flag names services to seal with. */
+export function asksForServices(flags: SigningFlags): boolean {
+  return ASKS_FOR_SERVICES.some((name) => flags[name] !== undefined && flags[name] !== '' && flags[name] !== false);
 }
 
 /** What only services make sense of: to ignore it would seal otherwise than was asked for. */

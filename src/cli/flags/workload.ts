@@ -1,18 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { ManifestFault } from '../../gate/index.ts';
 import type { Workload } from '../../policy/index.ts';
 import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../context.ts';
-import { readPolicyFiles } from './policy-files.ts';
+import { readFile } from '../file/read-file.ts';
 
-/** The one object in a manifest that runs images. @throws CliError `usage` where there is none, or several; as `readFile` */
+/** The one object in a manifest that runs images; `-` is standard input. @throws CliError `usage` where there is none, or several; as `readFile` */
 export async function readWorkload(context: CommandContext, file: string): Promise<Workload> {
-  const { formatFault, readWorkloads, YAML_LIMITS } = await import('../../policy/index.ts');
-  const [read] = await readPolicyFiles(context, [file], YAML_LIMITS.maxBytes);
-  const { workloads, faults } = await readWorkloads(read ?? { name: file, bytes: new Uint8Array() });
+  const { MANIFEST_LIMITS, readWorkloads } = await import('../../gate/index.ts');
+  const { maxBytes } = MANIFEST_LIMITS;
+  const name = file === '-' ? 'standard input' : file;
+  const bytes =
+    file === '-'
+      ? await context.readStdin(maxBytes)
+      : await readFile(file, { cwd: context.cwd, what: 'manifest', maxBytes });
+  const { workloads, faults } = await readWorkloads({ name, bytes });
   const [fault] = faults;
-  if (fault !== undefined) throw new CliError('usage', formatFault(fault));
+  if (fault !== undefined) throw new CliError('usage', formatManifestFault(fault));
   const [workload, ...others] = workloads;
   if (workload === undefined || others.length > 0)
-    throw new CliError('usage', `${file} has ${workloads.length} objects that run images, expected exactly one`);
+    throw new CliError('usage', `${name} has ${workloads.length} objects that run images, expected exactly one`);
   return workload;
+}
+
+function formatManifestFault({ place: { file, line, column, field }, message }: ManifestFault): string {
+  return `${file}:${line}:${column}: ${field === '' ? '' : `${field}: `}${message}`;
 }

@@ -6,7 +6,8 @@ import type { OpenedRepository } from '../flags/registry.ts';
 import type { SigningPlan } from '../flags/signing-plan.ts';
 import { envelopeLine } from './envelope-line.ts';
 import { reportError } from './error-line.ts';
-import { evidenceText, madeEvidenceDocument, sealerDocument, type MadeEvidence } from './made-evidence.ts';
+import { logOf, sealerDocument, witnessText, type MadeEvidence } from './made-evidence.ts';
+import { laidText, madeSealDocument, raceText } from './made-seals.ts';
 import { printable } from './printable.ts';
 
 /** One image of an `attest`, with what was made for it, or why nothing was. */
@@ -28,28 +29,13 @@ export function reportAttested(
 ): void {
   for (const seal of attested.seals) {
     context.stderr(
-      `Attested ${printable(attested.predicateType)} of ${seal.digest} as ${seal.format}: ${whereOf(seal)}\n`,
+      `Attested ${printable(attested.predicateType)} of ${seal.digest} as ${seal.format}: ${laidText(seal)}\n`,
     );
-    if (seal.format === 'bundle' && seal.listed !== undefined && !seal.listed.raceSafe) {
-      context.stderr(
-        'note: this registry knows neither the referrers API nor If-Match, so it cannot exclude that somebody who attests at the same moment drops this attestation from the list; it was read back\n',
-      );
-    }
+    context.stderr(raceText(seal, { does: 'attests', thing: 'attestation' }));
   }
-  for (const one of evidence) context.stderr(evidenceText(one));
-  if (identity !== undefined)
-    context.stderr(`signer: ${printable(identity.subject)} (${printable(identity.issuer ?? '')})\n`);
-  if (evidence.every(({ logEntries }) => logEntries.length === 0))
-    context.stderr(
-      `log: not written (${identity === undefined ? 'a key was given, and no log' : 'no log was named'})\n`,
-    );
+  context.stderr(witnessText(evidence, identity));
   if (toStdout) for (const seal of attested.seals) context.stdout(attestationOf(seal));
   else context.stdout(`${opened.repository.name}@${attested.digest}\n`);
-}
-
-function whereOf(seal: MadeSeal): string {
-  if (seal.manifest === undefined) return 'not uploaded';
-  return seal.format === 'legacy' ? `tag ${seal.tag}` : `referrer ${seal.manifest}`;
 }
 
 function attestationOf(seal: MadeSeal): string {
@@ -82,13 +68,7 @@ function imageDocument(outcome: AttestOutcome): object {
     repository,
     digest: attested.digest,
     predicateType: attested.predicateType,
-    log: evidence.some(({ logEntries }) => logEntries.length > 0) ? 'written' : 'not written',
-    attestations: attested.seals.map((made, at) => ({
-      format: made.format,
-      digest: made.digest,
-      manifest: made.manifest ?? null,
-      ...(made.format === 'legacy' ? { tag: made.tag, existed: made.existed } : { listed: made.listed ?? null }),
-      ...madeEvidenceDocument(evidence[at] ?? { logEntries: [], times: [] }),
-    })),
+    log: logOf(evidence),
+    attestations: attested.seals.map((made, at) => madeSealDocument(made, evidence[at])),
   };
 }

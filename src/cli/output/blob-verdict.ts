@@ -6,9 +6,9 @@ import { printable } from './printable.ts';
 import { style } from './style.ts';
 import { evidenceDocument, signerDocument } from './verdict-json.ts';
 
-/** Why a blob is not sealed by whom one expects: what trust says, and that it is an attestation. */
+/** Why a blob is not sealed by whom one expects: what trust says, that it is an attestation, and what is wrong with that. */
 export type BlobRejection = Omit<Rejection, 'code'> & {
-  readonly code: Rejection['code'] | 'predicate-type-mismatch' | 'predicate-malformed';
+  readonly code: Rejection['code'] | 'predicate-type-mismatch' | 'predicate-malformed' | 'predicate-refused';
 };
 
 /** What became of a blob. */

@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Seal } from '../../image/index.ts';
-import type { AuthorityResult, Decision, Finding, PolicyResult } from '../../policy/index.ts';
+import type {
+  AppliedException,
+  AuthorityResult,
+  Decision,
+  Finding,
+  PlatformResult,
+  PolicyResult,
+} from '../../policy/index.ts';
 import { evidenceDocument, signerDocument } from './verdict-json.ts';
 
 /** A decision in JSON. The shape is documented in docs/cli.md and kept. */
@@ -14,12 +21,41 @@ export function decisionDocument(decision: Decision): object {
     evidence,
     policies: policies.map(policyDocument),
     policyWarnings: decision.warnings,
+    exceptions: decision.exceptions.map(exceptionDocument),
+    nearestException: decision.nearestException ?? null,
+    summary: summaryDocument(decision),
+    nearestSummary: decision.nearestSummary ?? null,
+    inputs: decision.inputs,
+    validUntil: decision.validUntil?.toISOString() ?? null,
+    readsClock: decision.readsClock,
   };
 }
 
+function exceptionDocument({ issued, expires, ...exception }: AppliedException): object {
+  return { ...exception, issued: issued.toISOString(), expires: expires.toISOString() };
+}
+
+function summaryDocument({ summary }: Decision): object | null {
+  if (summary === undefined) return null;
+  const { timeVerified, validUntil, ...rest } = summary;
+  return { ...rest, timeVerified: timeVerified.toISOString(), validUntil: validUntil.toISOString() };
+}
+
 function policyDocument(result: PolicyResult): object {
-  const { policy, hash, mode, authorities } = result;
-  return { policy, hash, mode, ...findingDocument(result), authorities: authorities.map(authorityDocument) };
+  const { policy, hash, mode, authorities, platforms = [] } = result;
+  return {
+    policy,
+    hash,
+    mode,
+    ...findingDocument(result),
+    authorities: authorities.map(authorityDocument),
+    platforms: platforms.map(platformDocument),
+  };
+}
+
+function platformDocument(result: PlatformResult): object {
+  const { platform, digest, authorities } = result;
+  return { platform, digest, ...findingDocument(result), authorities: authorities.map(authorityDocument) };
 }
 
 function authorityDocument(result: AuthorityResult): object {

@@ -2,6 +2,7 @@
 import type { MadeSeal } from '../../image/index.ts';
 import type { LogEntry, Signer } from '../../trust/index.ts';
 import { encodeBase64 } from '../../wire/index.ts';
+import { printable } from './printable.ts';
 
 /** What logs and clocks gave for a seal that was made. */
 export interface MadeEvidence {
@@ -40,6 +41,20 @@ export function evidenceText({ logEntries, times }: MadeEvidence): string {
   return lines.map((line) => `${line}\n`).join('');
 }
 
+/** All that is said of who sealed and who saw it, for people: what witnesses gave, the identity, and that no log has it. */
+export function witnessText(evidence: readonly MadeEvidence[], identity: SealerIdentity | undefined): string {
+  const who =
+    identity === undefined ? '' : `signer: ${printable(identity.subject)} (${printable(identity.issuer ?? '')})\n`;
+  const why = identity === undefined ? 'a key was given, and no log' : 'no log was named';
+  const log = logOf(evidence) === 'written' ? '' : `log: not written (${why})\n`;
+  return `${evidence.map(evidenceText).join('')}${who}${log}`;
+}
+
+/** Whether a log has any of these. */
+export function logOf(evidence: readonly MadeEvidence[]): 'written' | 'not written' {
+  return evidence.some(({ logEntries }) => logEntries.length > 0) ? 'written' : 'not written';
+}
+
 /** The same in JSON. */
 export function madeEvidenceDocument({ logEntries, times }: MadeEvidence): object {
   return {
@@ -52,11 +67,14 @@ export function madeEvidenceDocument({ logEntries, times }: MadeEvidence): objec
   };
 }
 
+/** Whom a certificate names. */
+interface SealerIdentity {
+  readonly subject: string;
+  readonly issuer: string | null;
+}
+
 /** Who seals. */
-export function sealerDocument(
-  { publicKey }: Signer,
-  identity: { readonly subject: string; readonly issuer: string | null } | undefined,
-): object {
+export function sealerDocument({ publicKey }: Signer, identity: SealerIdentity | undefined): object {
   const { algorithm, hint } = publicKey;
   return identity === undefined ? { kind: 'key', algorithm, hint } : { kind: 'identity', ...identity };
 }

@@ -18,10 +18,13 @@ const LOG = {
 
 /**
  * What was checked, in cosign's words: pipelines read them. The line on the log says what is true here.
+ *
+ * @param policies that approved of it, as they were typed
  */
 export function cosignHeader(
   { image }: Pick<ImageVerdict, 'image'>,
   { annotations, checkClaims, signers }: Expectation,
+  policies: readonly string[] = [],
 ): string {
   const log = logCheckOf(signers);
   const byIdentity = signers.kind === 'identities';
@@ -36,6 +39,9 @@ export function cosignHeader(
     byIdentity
       ? 'The code-signing certificate was verified using trusted certificate authority certificates'
       : 'The signatures were verified against the specified public key',
+    ...(policies.length === 0
+      ? []
+      : [`The statement was validated against policies: ${policies.map(printable).join(', ')}`]),
     ...(log === 'verified' ? [] : [LOG[log]]),
     ...(byIdentity && signers.evidence.ignoreScts === true
       ? ['certificate log: not checked (--insecure-ignore-sct)']

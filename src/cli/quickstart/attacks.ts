@@ -2,7 +2,7 @@
 import { signImage, verifyImage, type Expectation } from '../../image/index.ts';
 import { bytesBlob, decodeManifest, digestOf, MediaType, type Digest, type Repository } from '../../oci/index.ts';
 import { actOfRefusal, actOfVerdict, type Act } from './act.ts';
-import { DEMO, newKey, pushService, type KeyHolder, type Scene } from './scene.ts';
+import { DEMO, newKey, pushService, UNSEALED, type KeyHolder, type Scene } from './scene.ts';
 
 const MAX_BUNDLE_BYTES = 1024 * 1024;
 
@@ -15,8 +15,8 @@ export async function* attacks(scene: Scene, owner: KeyHolder, sealed: Digest): 
   const expectation: Expectation = { signers: { kind: 'keys', keys: [owner.publicKey] } };
   const demo = scene.repository(DEMO.repository);
 
-  const unsealed = scene.repository('platform/unsealed');
-  const unsealedDigest = await pushService(scene, unsealed, '1.0', 'nobody sealed me');
+  const unsealed = scene.repository(UNSEALED.repository);
+  const unsealedDigest = await pushService(scene, unsealed, UNSEALED.tag, 'nobody sealed me');
   yield actOfVerdict(
     'deploy an image that nobody sealed',
     await verifyImage(unsealed, unsealedDigest, expectation),

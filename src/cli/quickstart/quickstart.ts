@@ -20,7 +20,7 @@ export const command: Command = defineCommand({
   summary: 'Watch an image go through the whole chain on this machine',
   description:
     'Starts a signing stack with a registry on loopback in a temporary folder, packs and pushes a sample service, seals it with a new key, verifies it by digest, ' +
-    'does the same with the identity of a pipeline instead of a key, then plays the attacker. ' +
+    'does the same with the identity of a pipeline instead of a key, plays the attacker, then takes a manifest to a cluster: gated in CI, pinned, admitted or refused. ' +
     'Serves on until Ctrl-C, so that the commands it prints can be tried; --exit ends it instead. Exits 1 if anything went otherwise than it should.',
   usage: '[flags]',
   arguments: { min: 0, max: 0, name: 'argument' },
@@ -94,6 +94,10 @@ async function play(context: CommandContext, scene: Scene): Promise<readonly Act
 
   heading('\nThe attacker\n');
   for await (const act of attacks(scene, owner, digest)) show(act);
+
+  heading('\nOn the way to a cluster\n');
+  const { gates } = await import('./gates.ts');
+  for await (const act of gates(scene, owner)) show(act);
   return acts;
 }
 

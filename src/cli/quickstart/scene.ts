@@ -17,6 +17,15 @@ import { startStack, type StackEndpoints, type StackTokenRequest } from '../../u
 export const WRITE_ONCE = '**:*';
 const MUTABLE = 'playground/**:*';
 export const DEMO = { repository: 'platform/demo-api', tag: '2026.04.09' } as const;
+/** An image that nobody seals. */
+export const UNSEALED = { repository: 'platform/unsealed', tag: '1.0' } as const;
+/** The files that go to a cluster, in the stage's folder. */
+export const GATED = {
+  policy: 'policies.yaml',
+  sealed: 'deploy/demo-api.yaml',
+  unsealed: 'drafts/unsealed.yaml',
+  lock: 'bulla.lock',
+} as const;
 /** Protects the throw-away key on disk; printed, so that it can be used by hand. */
 export const PASSWORD = 'quickstart';
 

@@ -15,6 +15,10 @@ export interface Mirror {
   readonly url: URL;
   /** root.json, whatever its version: what came on another way than from the mirror */
   readonly anchor: Uint8Array;
+  /** the folder of its targets, `targets` unless told */
+  readonly targets?: string;
+  /** the target that is the trusted root, `trusted_root.json` unless told */
+  readonly target?: string;
 }
 
 /** What is known of a mirror: a whole, verified state of it. */
@@ -38,9 +42,11 @@ const MAX_BYTES = 24 * 1024 * 1024;
 const MAX_DOCUMENT_BYTES = 8 * 1024 * 1024;
 
 /** The name under which a mirror's state is kept: another one for another first root, since what follows from that is another trust. */
-export function stateName({ url, anchor }: Mirror): string {
+export function stateName({ url, anchor, targets, target }: Mirror): string {
   const place = `${url.host}${url.pathname}`.replace(/[^A-Za-z0-9.]+/g, '-').replace(/-+$/, '');
-  const digest = hash('sha256', Buffer.concat([Buffer.from(`${url.href}\n`), anchor]), 'hex').slice(0, 16);
+  // what is asked for otherwise is another state
+  const asked = targets === undefined && target === undefined ? '' : `${JSON.stringify([targets, target])}\n`;
+  const digest = hash('sha256', Buffer.concat([Buffer.from(`${url.href}\n${asked}`), anchor]), 'hex').slice(0, 16);
   return `${place.toLowerCase().slice(0, 80)}-${digest}.json`;
 }
 

@@ -44,16 +44,14 @@ export async function refreshMirror(
       metadataDir: folder,
       metadataBaseUrl: mirror.url.href,
       targetDir: join(folder, 'files'),
-      targetBaseUrl: below(mirror.url, 'targets').href,
+      targetBaseUrl: below(mirror.url, mirror.targets ?? 'targets').href,
       fetcher,
     });
     await updater.refresh();
-    const trustedRoot = await fetchTarget(updater, TRUSTED_ROOT_TARGET, mirror.url);
+    const target = mirror.target ?? TRUSTED_ROOT_TARGET;
+    const trustedRoot = await fetchTarget(updater, target, mirror.url);
     if (trustedRoot === undefined)
-      throw new KeylessError(
-        'trust-unavailable',
-        `the TUF repository ${mirror.url.href} has no ${TRUSTED_ROOT_TARGET}`,
-      );
+      throw new KeylessError('trust-unavailable', `the TUF repository ${mirror.url.href} has no ${target}`);
     const signingConfig = await fetchTarget(updater, SIGNING_CONFIG_TARGET, mirror.url);
     const documents = await Promise.all(
       ROLES.map(async (role) => [role, new Uint8Array(await readFile(join(folder, `${role}.json`)))] as const),

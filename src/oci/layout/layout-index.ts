@@ -20,6 +20,8 @@ const ATTACHED_KINDS: ReadonlyMap<string, string> = new Map([
   ['att', `${KIND_PREFIX}atts`],
 ]);
 const IMAGE_KINDS: ReadonlySet<string | undefined> = new Set([`${KIND_PREFIX}image`, `${KIND_PREFIX}imageIndex`]);
+/** Says what lies in a layout that was saved as a kit: no image. */
+const KIT_TYPE = 'application/vnd.bulla.kit.v1+json';
 const ATTACHED_TAG = /^(sha256|sha512)-([0-9a-f]{64,128})(?:\.([a-z]+))?$/;
 
 interface Entry {
@@ -43,6 +45,11 @@ export class LayoutIndex {
 
   static empty(): LayoutIndex {
     return new LayoutIndex({ others: {}, entries: [] });
+  }
+
+  /** An index of these entries, with all that they say. */
+  static of(entries: readonly Descriptor[]): LayoutIndex {
+    return new LayoutIndex({ others: {}, entries: entries.map((entry) => descriptorJson(entry)) });
   }
 
   /** @throws RegistryError `manifest-malformed`, `too-large` */
@@ -90,12 +97,14 @@ export class LayoutIndex {
     return [...new Set(names.filter(isRefName))].toSorted();
   }
 
-  /** What was not put there as the seal, attestation or referrers index of something else. */
+  /** What was not put there as the seal, attestation or referrers index of something else, nor to say what was saved. */
   get images(): readonly Descriptor[] {
     const entries = this.#entries.filter((entry) => {
       const name = entry.descriptor.annotations?.[REF_NAME];
       return (
-        ![...ATTACHED_KINDS.values()].includes(kindOf(entry) ?? '') && (name === undefined || !ATTACHED_TAG.test(name))
+        entry.descriptor.artifactType !== KIT_TYPE &&
+        ![...ATTACHED_KINDS.values()].includes(kindOf(entry) ?? '') &&
+        (name === undefined || !ATTACHED_TAG.test(name))
       );
     });
     return [...new Map(entries.map(({ descriptor }) => [descriptor.digest, descriptor])).values()];

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import { isJsonObject, parseJson, WireError } from '../../wire/index.ts';
 import type { Descriptor } from '../descriptor.ts';
 import { digestAlgorithm, digestOf, isDigest, type Digest } from '../digest.ts';
 import { RegistryError } from '../error.ts';
@@ -18,14 +17,14 @@ import type {
   WrittenManifest,
 } from '../repository.ts';
 import { LayoutDirectory } from './layout-directory.ts';
+import { checkLayout, createLayout, INDEX_FILE, LAYOUT_FILE, readIndex } from './layout-files.ts';
 import { LayoutIndex } from './layout-index.ts';
 import { withLayoutLock } from './layout-lock.ts';
 import type { OpenLayoutOptions } from './open-layout.ts';
 import { ReferrerScan } from './referrer-scan.ts';
 
-const LAYOUT_FILE = 'oci-layout';
-const INDEX_FILE = 'index.json';
-const LAYOUT = new TextEncoder().encode('{"imageLayoutVersion":"1.0.0"}');
+/** Files that are looked at when a layout is cleared. */
+const MAX_SWEPT = 200_000;
 
 /** What `openLayout` does, once it is loaded. */
 export async function openLayoutRepository(path: string, options: OpenLayoutOptions): Promise<LayoutRepository> {
@@ -35,51 +34,6 @@ export async function openLayoutRepository(path: string, options: OpenLayoutOpti
   else checkLayout(directory, layout);
   await readIndex(directory);
   return new LayoutRepository(directory, options.name ?? path);
-}
-
-async function createLayout(directory: LayoutDirectory): Promise<void> {
-  const empty = LayoutIndex.empty().encode();
-  await withLayoutLock(directory.root, async () => {
-    const names = await directory.names();
-    if (names.includes(LAYOUT_FILE)) return; // another was faster
-    // What a maker left who was killed between the two files is no reason to stop; anything else belongs to someone.
-    const left = names.length === 1 && names[0] === INDEX_FILE ? await directory.read(INDEX_FILE, 4096) : undefined;
-    if (names.length > 0 && (left === undefined || Buffer.compare(left, empty) !== 0)) {
-      throw malformedLayout(directory, 'it has other files and no oci-layout');
-    }
-    await directory.replace(INDEX_FILE, empty);
-    await directory.replace(LAYOUT_FILE, LAYOUT);
-  });
-}
-
-async function readIndex(directory: LayoutDirectory): Promise<LayoutIndex> {
-  try {
-    const bytes = await directory.read(INDEX_FILE, ManifestLimit.bytes);
-    if (bytes === undefined) throw malformedLayout(directory, 'there is no index.json');
-    return LayoutIndex.decode(bytes);
-  } catch (cause) {
-    if (!(cause instanceof RegistryError) || cause.code !== 'manifest-malformed') throw cause;
-    throw malformedLayout(directory, `its index.json is malformed: ${cause.message}`, { cause });
-  }
-}
-
-function checkLayout(directory: LayoutDirectory, bytes: Uint8Array | undefined): void {
-  if (bytes === undefined) throw malformedLayout(directory, 'there is no oci-layout file');
-  try {
-    const json = parseJson(bytes, { what: LAYOUT_FILE, maxDepth: 8 });
-    const version = isJsonObject(json) ? json.imageLayoutVersion : undefined;
-    if (typeof version === 'string' && /^1\.\d+\.\d+$/.test(version)) return;
-    const found = typeof version === 'string' ? quoted(version) : 'nothing';
-    throw malformedLayout(directory, `oci-layout says ${found} for imageLayoutVersion, expected 1.0.0`);
-  } catch (cause) {
-    if (cause instanceof WireError) throw malformedLayout(directory, cause.message, { cause });
-    throw cause;
-  }
-}
-
-function malformedLayout(directory: LayoutDirectory, problem: string, options: ErrorOptions = {}): RegistryError {
-  const message = `${quoted(directory.path)} is no OCI layout: ${problem}`;
-  return new RegistryError('layout-malformed', message, { url: directory.path, ...options });
 }
 
 /** An OCI image layout as a repository. Made by `openLayout`. */
@@ -183,6 +137,36 @@ export class LayoutRepository implements Repository {
     return manifest.subject === undefined
       ? { descriptor }
       : { descriptor, listed: { place: 'layout', raceSafe: true } };
+  }
+
+  /** What index.json lists, each digest once, with all that it says of it. */
+  async entries(): Promise<readonly Descriptor[]> {
+    return (await readIndex(this.#directory)).descriptors;
+  }
+
+  /**
+   * Makes these the entries of index.json, and no others, in one step. What they name must be there. They may have names that are no
+   * tags, such as `registry/repository:tag`.
+   *
+   * @param mayReplace asked with what is listed at that moment; what it throws leaves everything as it was
+   * @throws RegistryError `too-large`, `conflict` where the layout stays locked
+   */
+  async replaceEntries(
+    entries: readonly Descriptor[],
+    mayReplace: (listed: readonly Descriptor[]) => void = () => {},
+  ): Promise<void> {
+    await this.#change((index) => {
+      mayReplace(index.descriptors);
+      return LayoutIndex.of(entries);
+    });
+  }
+
+  /** Removes every blob but these. @returns how many there were */
+  async keepOnly(digests: ReadonlySet<Digest>): Promise<number> {
+    const { files } = await this.#directory.blobFiles(MAX_SWEPT);
+    const dropped = files.filter(({ digest }) => !digests.has(digest));
+    for (const { digest } of dropped) await this.#directory.removeBlob(digest);
+    return dropped.length;
   }
 
   async deleteManifest(target: string): Promise<boolean> {

@@ -30,7 +30,8 @@ export async function resolveManifest(session: Session, target: string): Promise
   };
   const found = await connection.exchange(request, async (response): Promise<Descriptor | 'unclear' | undefined> => {
     if (response.status === 200) return describeHead(response, target, doing) ?? 'unclear';
-    if (response.status === 405 || response.status === 501) return 'unclear';
+    // why a registry denies it stands in a body, and that HEAD does not have
+    if ([403, 405, 501].includes(response.status)) return 'unclear';
     return expectAbsent(response, doing);
   });
   return found === 'unclear' ? (await readManifest(session, target))?.descriptor : found;

@@ -223,6 +223,14 @@ test('what the registry warns of is told once, fit for a terminal', async () => 
   assert.deepEqual(warnings, [`registry.test warns: 'old "thing"'`, "registry.test warns: 'second\\u{7}'"]);
 });
 
+test('why a tag is not resolved is told where HEAD is denied without a word', async () => {
+  const denied = '{"errors":[{"code":"DENIED","message":"the project is archived"}]}';
+  const { repository } = open('registry.test', ({ method }) => {
+    return { status: 403, ...(method === 'HEAD' ? {} : { body: denied }) };
+  });
+  await assert.rejects(repository.resolve('v1'), { code: 'denied', message: /DENIED 'the project is archived'$/ });
+});
+
 test('each failure keeps its meaning, and none means that something is not there', async () => {
   const cases: [ScriptedAnswer | Error, string, RegExp][] = [
     [

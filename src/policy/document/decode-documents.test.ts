@@ -83,7 +83,7 @@ describe('a policy document', () => {
       'spec.images[0].glob',
     ],
     'no authorities': [{ images: [{ glob: 'a' }] }, 'field-missing', 'spec.authorities'],
-    'a mode that is none': [{ ...seal({ static: { action: 'pass' } }), mode: 'audit' }, 'field-value', 'spec.mode'],
+    'a mode that is none': [{ ...seal({ static: { action: 'pass' } }), mode: 'block' }, 'field-value', 'spec.mode'],
     'a resource that is none': [
       { ...seal({ static: { action: 'pass' } }), match: [{ resource: 'nodes' }] },
       'field-value',

@@ -8,7 +8,8 @@ import type { ClusterImagePolicy } from './policy.ts';
 import { readPolicy } from './read-policy.ts';
 import { readSettings, settingsOfConfigMap } from './read-settings.ts';
 import { readTrustRoot } from './read-trust-root.ts';
-import type { SettingsDocument } from './settings.ts';
+import { isSealed, readException, sealedException } from './read-exception.ts';
+import type { ExceptionDocument, SettingsDocument } from './settings.ts';
 import type { TrustRootDocument } from './trust-root.ts';
 import { readYamlStream, type PolicyFile } from './yaml-stream.ts';
 import { kindOf, type YamlValue } from './yaml-value.ts';
@@ -18,6 +19,8 @@ export interface PolicyDocuments {
   readonly policies: readonly ClusterImagePolicy[];
   readonly trustRoots: readonly TrustRootDocument[];
   readonly settings: readonly SettingsDocument[];
+  /** signed, and not verified yet */
+  readonly exceptions: readonly ExceptionDocument[];
   /** Secrets and ConfigMaps */
   readonly objects: readonly KubernetesObject[];
   /** in the order of the files; with an error among them, the rest must not be used */
@@ -26,12 +29,14 @@ export interface PolicyDocuments {
 
 /** The group of documents that are Bulla's own. */
 export const BULLA_GROUP = 'policy.bulla';
+const OWN_KINDS: readonly string[] = ['PolicySettings', 'PolicyException'];
 const SIGSTORE_GROUP = 'policy.sigstore.dev';
 const SIGSTORE_KINDS = ['ClusterImagePolicy', 'TrustRoot'] as const;
 /** the ConfigMap in which policy-controller keeps its settings */
 const CONTROLLER_SETTINGS = 'config-policy-controller';
 /** policies and what they refer to */
 const MAX_DOCUMENTS = 50_000;
+const MAX_EXCEPTIONS = 10_000;
 
 /**
  * Reads files of policies: YAML or JSON, several documents a file. Everything that is wrong is told with its place; nothing throws for what
@@ -52,6 +57,7 @@ class DocumentSet {
   readonly #policies: ClusterImagePolicy[] = [];
   readonly #trustRoots: TrustRootDocument[] = [];
   readonly #settings: SettingsDocument[] = [];
+  readonly #exceptions: ExceptionDocument[] = [];
   readonly #objects: KubernetesObject[] = [];
   readonly #names: Map<string, SourcePlace> = new Map();
   #count = 0;
@@ -61,6 +67,7 @@ class DocumentSet {
       policies: this.#policies,
       trustRoots: this.#trustRoots,
       settings: this.#settings,
+      exceptions: this.#exceptions,
       objects: this.#objects,
       faults: this.faults.all,
     };
@@ -78,6 +85,10 @@ class DocumentSet {
       return;
     }
     const reader = new FieldReader(value, file, '', this.faults);
+    if (isSealed(value)) {
+      this.#except(sealedException(reader, `${file}:${value.line}`));
+      return;
+    }
     const apiVersion = reader.required('apiVersion');
     const kind = reader.required('kind');
     if (apiVersion !== '' && kind !== '') this.#dispatch(reader, value, apiVersion, kind);
@@ -140,13 +151,23 @@ class DocumentSet {
   }
 
   #readOwn(reader: FieldReader, version: string, kind: string): void {
-    if (kind !== 'PolicySettings' || version !== 'v1alpha1') {
+    if (!OWN_KINDS.includes(kind) || version !== 'v1alpha1') {
       const found = `${printable(version, 40)} ${printable(kind, 60)}`;
-      reader.error('kind-unknown', `no '${found}', expected v1alpha1 PolicySettings`, 'kind');
+      reader.error('kind-unknown', `no '${found}', expected v1alpha1 ${OWN_KINDS.join(' or ')}`, 'kind');
+      return;
+    }
+    if (kind === 'PolicyException') {
+      const exception = readException(reader);
+      if (exception !== undefined && this.#isNew(reader, kind, exception.source)) this.#except(exception);
       return;
     }
     const settings = readSettings(reader);
     if (settings !== undefined) this.#settings.push(settings);
+  }
+
+  #except(exception: ExceptionDocument): void {
+    if (this.#exceptions.length < MAX_EXCEPTIONS) this.#exceptions.push(exception);
+    else this.faults.add('error', 'document-too-large', exception.place, `more than ${MAX_EXCEPTIONS} exceptions`);
   }
 
   #readConfigMap(reader: FieldReader): void {

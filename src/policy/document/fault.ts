@@ -41,6 +41,8 @@ export type DocumentFaultCode =
   | 'material-elsewhere'
   /** a predicate policy in a language whose engine is not here */
   | 'engine-missing'
+  /** a signed exception that cannot be read, or is by nobody whom the settings name: it counts for nothing */
+  | 'exception-unusable'
   /** written as one no longer should, or without effect */
   | 'discouraged';
 
@@ -58,18 +60,23 @@ export function formatFault({ place: { file, line, column, path }, message }: Do
   return `${file}:${line}:${column}: ${path === '' ? '' : `${path}: `}${message}`;
 }
 
-/** more are not kept of one set of documents: who has so many has made one mistake many times */
+/** more of one severity are not kept of one set of documents: who has so many has made one mistake many times */
 const MAX_FAULTS = 200;
 
 /** Collects faults while documents are read, so that one run tells them all. */
 export class FaultList {
   readonly #faults: DocumentFault[] = [];
+  readonly #counts: Map<DocumentFault['severity'], number> = new Map();
 
   add(severity: DocumentFault['severity'], code: DocumentFaultCode, place: SourcePlace, message: string): void {
-    if (this.#faults.length === MAX_FAULTS) return;
+    // each on its own: no number of warnings hides that something cannot be used
+    const count = this.#counts.get(severity) ?? 0;
+    if (count === MAX_FAULTS) return;
     // two fields that refer to the same thing have one fault
     const said = this.#faults.some((fault) => fault.message === message && isSame(fault.place, place));
-    if (!said) this.#faults.push({ severity, code, place, message });
+    if (said) return;
+    this.#counts.set(severity, count + 1);
+    this.#faults.push({ severity, code, place, message });
   }
 
   get all(): readonly DocumentFault[] {

@@ -10,7 +10,7 @@ export interface ClusterImagePolicy {
   readonly kind: 'ClusterImagePolicy';
   readonly name: string;
   readonly place: SourcePlace;
-  readonly mode: 'enforce' | 'warn';
+  readonly mode: 'enforce' | 'warn' | 'audit';
   readonly images: readonly ImageGlob[];
   readonly match: readonly ResourceMatch[];
   readonly authorities: readonly Authority[];

@@ -2,7 +2,7 @@
 import { printable } from '../../trust/index.ts';
 import { compileGlob, globFault, type ImageGlob } from '../match/image-glob.ts';
 import { LABEL_OPERATORS, type LabelExpression, type LabelSelector } from '../match/label-selector.ts';
-import { WORKLOADS, type ResourceMatch } from '../match/resource-match.ts';
+import { KNOWN_RESOURCES, type ResourceMatch } from '../match/resource-match.ts';
 import type { FieldReader } from './field-reader.ts';
 import type { ClusterImagePolicy } from './policy.ts';
 import { readAuthority } from './read-authority.ts';
@@ -28,7 +28,7 @@ export function readPolicy(document: FieldReader): ClusterImagePolicy | undefine
   if (spec === undefined) return undefined;
   const images = readImages(spec);
   const match = spec.objects('match', MAX_MATCHES).map(readMatch);
-  const mode = spec.choice('mode', ['enforce', 'warn']) ?? 'enforce';
+  const mode = spec.choice('mode', ['enforce', 'warn', 'audit']) ?? 'enforce';
   const readers = spec.objects('authorities', MAX_AUTHORITIES);
   const authorities = readers.flatMap((reader, index) => readAuthority(reader, index) ?? []);
   if (readers.length === 0 && !isFilled(spec, 'authorities'))
@@ -83,9 +83,12 @@ function readMatch(reader: FieldReader): ResourceMatch {
   const resource = reader.filled('resource') ?? '';
   const selector = reader.object('selector');
   reader.end();
-  const known = [...WORKLOADS.values()];
-  if (resource !== '' && !known.includes(resource))
-    reader.error('field-value', `'${printable(resource, 60)}', expected one of ${known.join(', ')}`, 'resource');
+  if (resource !== '' && !KNOWN_RESOURCES.includes(resource))
+    reader.error(
+      'field-value',
+      `'${printable(resource, 60)}', expected one of ${KNOWN_RESOURCES.join(', ')}`,
+      'resource',
+    );
   if (selector !== undefined && group === '' && version === '' && resource === '')
     reader.error('field-conflict', 'needs a group, version or resource beside it', 'selector');
   return { group, version, resource, ...(selector === undefined ? {} : { selector: readSelector(selector) }) };

@@ -4,7 +4,8 @@ import type { FieldReader } from './field-reader.ts';
 import type { PolicyProgram, ProgramText } from './policy.ts';
 
 const LANGUAGES = ['cue', 'rego', 'cel'] as const;
-const MAX_PROGRAM = 256 * 1024;
+/** characters, or bytes where it is fetched */
+export const MAX_PROGRAM: number = 256 * 1024;
 
 /** Reads a policy over attestations, or over all that authorities have found (`spec.policy`), which may ask for more. */
 export function readProgram(reader: FieldReader, over: 'attestation' | 'authorities'): PolicyProgram | undefined {

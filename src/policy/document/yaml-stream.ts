@@ -53,25 +53,37 @@ export async function readYamlStream({ name, bytes }: PolicyFile, faults: FaultL
   const documents = yaml.parseAllDocuments(text, options);
   const values: YamlValue[] = [];
   for (const document of Array.isArray(documents) ? documents : []) {
-    if (fault(document, lines, name, faults)) continue;
+    if (fault(document, { name, text, lines }, faults)) continue;
     if (document.contents === null) continue;
     try {
       const value = new YamlReader(yaml, lines).read(document.contents);
       if (value.kind !== 'scalar' || value.value !== null) values.push(value);
     } catch (error) {
       if (!(error instanceof YamlFault)) throw error;
-      faults.add('error', error.code, { file: name, ...error.place, path: '' }, error.message);
+      const message = error.code === 'yaml-malformed' ? explained(error.message, text) : error.message;
+      faults.add('error', error.code, { file: name, ...error.place, path: '' }, message);
     }
   }
   return values;
 }
 
-function fault(document: Document.Parsed, lines: LineCounter, file: string, faults: FaultList): boolean {
+function fault(
+  document: Document.Parsed,
+  { name, text, lines }: { readonly name: string; readonly text: string; readonly lines: LineCounter },
+  faults: FaultList,
+): boolean {
   const [first] = [...document.errors, ...document.warnings];
   if (first === undefined) return false;
-  const place = { file, ...placeAt(lines, first.pos[0]), path: '' };
-  faults.add('error', 'yaml-malformed', place, `not YAML: ${printable(first.message, 200)}`);
+  const place = { file: name, ...placeAt(lines, first.pos[0]), path: '' };
+  faults.add('error', 'yaml-malformed', place, explained(`not YAML: ${printable(first.message, 200)}`, text));
   return true;
+}
+
+/** What a template is to a reader of YAML is of no use to who wrote it. */
+function explained(message: string, text: string): string {
+  return text.includes('{{')
+    ? `a template that is not rendered: check the output of helm template (${message})`
+    : message;
 }
 
 function placeAt(lines: LineCounter, offset: number): YamlPlace {

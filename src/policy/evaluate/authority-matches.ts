@@ -12,18 +12,24 @@ export interface RunContext {
   readonly typemeta?: Json;
 }
 
+/** What a policy may ask to see of the image: its configurations, by platform as `linux/amd64`. */
+export interface ImageConfigs {
+  readonly config?: Json;
+}
+
 /**
  * What `spec.policy` is about: what each satisfied authority has found, in the form that policy-controller gives it (section 2.2, row 4), and
- * the parts of the object that it asks for. Identities are there for bundles as well.
+ * the parts of the object and of the image that it asks for. Identities are there for bundles as well.
  */
 export function authorityMatches(
   authorities: readonly AuthorityResult[],
-  { includeSpec, includeObjectMeta, includeTypeMeta }: NonNullable<PreparedPolicy['program']>,
-  { spec = null, metadata = null, typemeta = null }: RunContext,
+  { fetchConfigFile, includeSpec, includeObjectMeta, includeTypeMeta }: NonNullable<PreparedPolicy['program']>,
+  { spec = null, metadata = null, typemeta = null, config = null }: RunContext & ImageConfigs,
 ): Json {
   const satisfied = authorities.filter(({ outcome }) => outcome === 'trusted');
   return {
     authorityMatches: Object.fromEntries(satisfied.map((authority) => [authority.name, matchOf(authority)])),
+    ...(fetchConfigFile ? { config } : {}),
     ...(includeSpec ? { spec } : {}),
     ...(includeObjectMeta ? { metadata } : {}),
     ...(includeTypeMeta ? { typemeta } : {}),

@@ -1,29 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 import { digestOf, type Digest } from '../../oci/index.ts';
-import { printable } from '../../trust/index.ts';
 import { canonicalJson, type Json } from '../../wire/index.ts';
 import { decodePolicyDocuments, type PolicyDocuments } from '../document/decode-documents.ts';
 import { FaultList, formatFault, type DocumentFault } from '../document/fault.ts';
-import type { Authority, ClusterImagePolicy, PolicyProgram } from '../document/policy.ts';
-import type { NoMatch, RevocationDocument } from '../document/settings.ts';
+import type { Authority, ClusterImagePolicy, EvidenceSource, PolicyProgram } from '../document/policy.ts';
+import type { MirrorDocument, NoMatch, RevocationDocument } from '../document/settings.ts';
 import type { PolicyFile } from '../document/yaml-stream.ts';
+import type { Engines, PreparedProgram } from '../engine/engine.ts';
+import { findEngines } from '../engine/find-engines.ts';
 import { PolicyError } from '../error.ts';
+import { mirrorOf, mirrorsOf } from '../match/matching-policies.ts';
 import { prepareIdentity } from './prepare-identity.ts';
 import type {
   PolicySet,
   PreparedAttestation,
   PreparedAuthority,
   PreparedPolicy,
-  PreparedProgram,
   PreparedRevocation,
 } from './prepared-policy.ts';
+import { prepareSettings, type PreparedSettings } from './prepare-settings.ts';
 import { prepareSigners } from './prepare-signers.ts';
-import { Material } from './resolve-material.ts';
+import { ProgramPreparer } from './prepare-programs.ts';
+import { Material, type FetchProgram } from './resolve-material.ts';
 import { TrustRoots, type ResolvedTrust } from './trust-roots.ts';
+
+/** What the caller has at hand for policies. What is not there leaves gaps where policies need it. */
+export interface PolicySurroundings extends ResolvedTrust {
+  /** those that need nothing but packages unless told: CEL, and CUE where its package is installed */
+  readonly engines?: Engines;
+  /** fetches policies that are behind an address; `later` where documents are only checked. Throws a CodedError. */
+  readonly fetch?: FetchProgram | 'later';
+}
 
 /** What came of preparing. */
 export interface Preparation {
-  /** absent where there is an error or a gap */
+  /** absent where there is an error or a gap, or something is for later */
   readonly set?: PolicySet;
   /** of the documents, then of what they refer to */
   readonly faults: readonly DocumentFault[];
@@ -32,24 +43,41 @@ export interface Preparation {
 /**
  * Resolves all that policies refer to, so that nothing is left to be found out when a decision is asked for.
  *
- * @param trust the trusted roots that the caller has; those of TrustRoot documents with keys are read here
+ * @param surroundings among them the trusted roots that the caller has; those of TrustRoot documents with keys are read here
  */
-export async function preparePolicies(documents: PolicyDocuments, trust: ResolvedTrust = {}): Promise<Preparation> {
+export async function preparePolicies(
+  documents: PolicyDocuments,
+  surroundings: PolicySurroundings = {},
+): Promise<Preparation> {
   const faults = new FaultList();
-  const preparer = new Preparer(documents, trust, faults);
+  const preparer = new Preparer(documents, surroundings, faults);
+  try {
+    return await prepare(documents, preparer, faults);
+  } finally {
+    await preparer.end();
+  }
+}
+
+async function prepare(documents: PolicyDocuments, preparer: Preparer, faults: FaultList): Promise<Preparation> {
+  await preparer.begin();
   const policies: PreparedPolicy[] = [];
   for (const policy of documents.policies) policies.push(await preparer.policy(policy));
-  const settings = documents.settings;
+  const { settings } = documents;
+  const { gates, summaries, exceptions, hashed } = await preparer.settings(documents);
   const revocations: PreparedRevocation[] = [];
   for (const revocation of settings.flatMap((one) => one.revocations))
     revocations.push(...(await preparer.revocation(revocation)));
   const strictest = (['deny', 'warn', 'allow'] as const).find((word) => settings.some((one) => one.noMatch === word));
   const noMatch: NoMatch = strictest ?? 'deny';
   const all = [...documents.faults, ...faults.all];
-  if (all.some(({ severity }) => severity !== 'warning')) return { faults: all };
-  const mirrors = settings.flatMap((one) => one.mirrors).toSorted((a, b) => b.upstream.length - a.upstream.length);
-  const settingsHash = hashOf({ noMatch, revocations: revocations.map(revocationJson) });
-  return { set: { policies, noMatch, mirrors, revocations, settingsHash }, faults: all };
+  if (preparer.isPartial || all.some(({ severity }) => severity !== 'warning')) return { faults: all };
+  const { mirrors } = preparer;
+  const moved = mirrors.map(({ upstream, mirror }) => [upstream, mirror]);
+  const settingsHash = hashOf({ noMatch, mirrors: moved, revocations: revocations.map(revocationJson), ...hashed });
+  return {
+    set: { policies, noMatch, mirrors, revocations, gates, summaries, exceptions, settingsHash },
+    faults: all,
+  };
 }
 
 /**
@@ -59,14 +87,23 @@ export async function preparePolicies(documents: PolicyDocuments, trust: Resolve
  * @example
  * const policies = await loadPolicies([{ name: 'policies.yaml', bytes }], { fallback: trustedRoot });
  */
-export async function loadPolicies(files: readonly PolicyFile[], trust: ResolvedTrust = {}): Promise<PolicySet> {
-  const { set, faults } = await preparePolicies(await decodePolicyDocuments(files), trust);
+export async function loadPolicies(
+  files: readonly PolicyFile[],
+  surroundings: PolicySurroundings = {},
+): Promise<PolicySet> {
+  const { set, faults } = await preparePolicies(await decodePolicyDocuments(files), surroundings);
   if (set !== undefined) return set;
   const errors = faults.filter(({ severity }) => severity === 'error');
-  const [first, ...others] = errors.length > 0 ? errors : faults.filter(({ severity }) => severity === 'gap');
+  const told = errors.length > 0 ? errors : faults.filter(({ severity }) => severity === 'gap');
+  // of a name that is misspelt it says most: that the right one is missing follows from it
+  const [first, ...others] = [...told.filter(isUnknownField), ...told.filter((fault) => !isUnknownField(fault))];
   const more = others.length === 0 ? '' : `; and ${others.length} more`;
   const code = errors.length > 0 ? 'policy-malformed' : 'policy-unresolved';
   throw new PolicyError(code, `${first === undefined ? 'no policy can be used' : formatFault(first)}${more}`);
+}
+
+function isUnknownField({ code }: DocumentFault): boolean {
+  return code === 'field-unknown';
 }
 
 function hashOf(value: Json): Digest {
@@ -86,14 +123,33 @@ function revocationJson({ signer, since, reason }: PreparedRevocation): Json {
 }
 
 class Preparer {
+  readonly mirrors: readonly MirrorDocument[];
   readonly #material: Material;
   readonly #roots: TrustRoots;
+  readonly #programs: ProgramPreparer;
   readonly #faults: FaultList;
 
-  constructor(documents: PolicyDocuments, trust: ResolvedTrust, faults: FaultList) {
-    this.#material = new Material(documents, faults);
-    this.#roots = new TrustRoots(documents.trustRoots, trust, faults);
+  constructor(documents: PolicyDocuments, surroundings: PolicySurroundings, faults: FaultList) {
+    this.mirrors = mirrorsOf(documents.settings);
+    const { engines = findEngines(), fetch } = surroundings;
+    this.#material = new Material(documents, faults, fetch);
+    this.#roots = new TrustRoots(documents.trustRoots, surroundings, faults);
+    this.#programs = new ProgramPreparer(engines, this.#material, faults);
     this.#faults = faults;
+  }
+
+  /** What has to be asked for before anything else. */
+  begin(): Promise<void> {
+    return this.#roots.resolve();
+  }
+
+  end(): Promise<void> {
+    return this.#programs.end();
+  }
+
+  /** Something was left out that is fetched later: nothing can be decided by what was prepared. */
+  get isPartial(): boolean {
+    return this.#material.isPartial;
   }
 
   async policy(document: ClusterImagePolicy): Promise<PreparedPolicy> {
@@ -106,18 +162,15 @@ class Preparer {
       authorities.push(prepared.authority);
       resolved.push(prepared.resolved);
     }
-    const program = policy === undefined ? undefined : await this.#program(policy);
-    if (policy?.fetchConfigFile === true)
-      this.#faults.add(
-        'gap',
-        'engine-missing',
-        policy.place,
-        'fetchConfigFile: image configurations are not read here',
-      );
+    const program = policy === undefined ? undefined : await this.#programs.prepare(policy);
     const text = program?.text ?? null;
     const asked = policy === undefined || program === undefined ? {} : { program: { ...program, ...includes(policy) } };
     const hash = hashOf({ name, spec: document.spec, resolved, text });
     return { name, place, mode, images, match, authorities, hash, ...asked };
+  }
+
+  async settings(documents: Pick<PolicyDocuments, 'settings' | 'exceptions'>): Promise<PreparedSettings> {
+    return prepareSettings(documents, this.#material, this.#roots, this.#faults);
   }
 
   async revocation({ signer, since, reason }: RevocationDocument): Promise<readonly PreparedRevocation[]> {
@@ -137,7 +190,7 @@ class Preparer {
     const signers = await prepareSigners(document, this.#material, this.#roots, this.#faults);
     const programs: (PreparedProgram | undefined)[] = [];
     for (const { policy } of document.attestations)
-      programs.push(policy === undefined ? undefined : await this.#program(policy));
+      programs.push(policy === undefined ? undefined : await this.#programs.prepare(policy));
     if (signers === undefined) return undefined;
     const { name, kind, source, threshold, maxAge, format } = document;
     const { expected, hashAlgorithm, resolved } = signers;
@@ -161,40 +214,26 @@ class Preparer {
         expectation: { signers: expected },
         attestations,
         threshold,
-        ...(source === undefined ? {} : { source }),
+        ...(source === undefined ? {} : { source: fetchedSource(this.mirrors, source) }),
         ...(maxAge === undefined ? {} : { maxAge }),
         ...(format === undefined ? {} : { formats: [format] }),
         ...(hashAlgorithm === undefined ? {} : { hashAlgorithm }),
       },
     };
   }
-
-  async #program(document: PolicyProgram): Promise<PreparedProgram | undefined> {
-    const { language, place } = document;
-    const text = this.#material.text(document);
-    if (language !== 'cel') {
-      const shown = language === 'cue' ? 'CUE' : 'Rego';
-      this.#faults.add(
-        'gap',
-        'engine-missing',
-        place,
-        `${shown} cannot be evaluated here: no engine for it is built in`,
-      );
-      return undefined;
-    }
-    if (text === undefined) return undefined;
-    const { celFault } = await import('./cel-worker.ts');
-    const fault = await celFault(text);
-    if (fault === undefined) return { language, text };
-    this.#faults.add('error', 'field-value', place, `not CEL: ${printable(fault.replaceAll(/\s+/g, ' '), 200)}`);
-    return undefined;
-  }
 }
 
-function includes({ includeSpec, includeObjectMeta, includeTypeMeta }: PolicyProgram): {
-  readonly includeSpec: boolean;
-  readonly includeObjectMeta: boolean;
-  readonly includeTypeMeta: boolean;
-} {
-  return { includeSpec, includeObjectMeta, includeTypeMeta };
+/** Evidence that lies in a repository which has a mirror is read there, as an image is. */
+function fetchedSource(mirrors: readonly MirrorDocument[], source: EvidenceSource): EvidenceSource {
+  const { repository } = source;
+  return repository === undefined ? source : { ...source, repository: mirrorOf(mirrors, repository) };
+}
+
+function includes({
+  fetchConfigFile,
+  includeSpec,
+  includeObjectMeta,
+  includeTypeMeta,
+}: PolicyProgram): Omit<NonNullable<PreparedPolicy['program']>, keyof PreparedProgram> {
+  return { fetchConfigFile, includeSpec, includeObjectMeta, includeTypeMeta };
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ExpectedSigners } from '../../image/index.ts';
+import { digestOf, type Digest } from '../../oci/index.ts';
 import { printable, type EvidenceDemand, type ExpectedIdentity, type PublicKey } from '../../trust/index.ts';
-import type { Json } from '../../wire/index.ts';
+import { canonicalJson, encodeBase64, type Json } from '../../wire/index.ts';
 import type { FaultList } from '../document/fault.ts';
 import type { HashAlgorithm, SealAuthority, SignerDocument } from '../document/policy.ts';
 import { prepareIdentity } from './prepare-identity.ts';
@@ -27,9 +28,31 @@ export async function prepareSigners(
   faults: FaultList,
 ): Promise<PreparedSigners | undefined> {
   const { signers } = authority;
-  return signers.kind === 'key'
-    ? prepareKeys(authority, signers, material, roots, faults)
-    : prepareKeyless(authority, signers, material, roots, faults);
+  const prepared =
+    signers.kind === 'key'
+      ? prepareKeys(authority, signers, material, roots, faults)
+      : await prepareKeyless(authority, signers, material, roots, faults);
+  if (prepared === undefined) return undefined;
+  const { expected } = prepared;
+  // By these the answer would be of one moment, or of more than is named here.
+  if (expected.evidence?.now !== undefined || expected.evidence?.witnesses !== undefined) return prepared;
+  return { ...prepared, expected: { ...expected, material: materialOf(expected) } };
+}
+
+/** Of who is expected, and of all that is believed about them. */
+export function materialOf(expected: ExpectedSigners): Digest {
+  const who: Json =
+    expected.kind === 'keys'
+      ? expected.keys.map(({ spki }) => encodeBase64(spki))
+      : expected.identities.map(({ patterns }) =>
+          patterns.map(([name, { exact, expression }]) => [name, exact ?? null, expression?.source ?? null]),
+        );
+  const { evidence } = expected;
+  const root = evidence === undefined ? null : fingerprint(evidence.trustedRoot);
+  const { ignoreLog = false, ignoreScts = false, signedTimestamps = false } = evidence ?? {};
+  const { logs = 1, timestamps = 1, scts = 1 } = evidence?.thresholds ?? {};
+  const asked: Json = [ignoreLog, ignoreScts, signedTimestamps, logs, timestamps, scts];
+  return digestOf(new TextEncoder().encode(canonicalJson([expected.kind, who, root, asked])));
 }
 
 function prepareKeys(

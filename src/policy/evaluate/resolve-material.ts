@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { hash } from 'node:crypto';
 import {
   assembleTrustedRoot,
   decodeCertificates,
@@ -12,15 +13,37 @@ import type { DocumentFault, FaultList, SourcePlace } from '../document/fault.ts
 import type { KubernetesObject } from '../document/kubernetes-object.ts';
 import type { KeyDocument, PolicyProgram } from '../document/policy.ts';
 import { decodePublicKeys } from '../document/read-key.ts';
+import { MAX_PROGRAM } from '../document/read-program.ts';
+
+/** Fetches what an address names. Throws a CodedError. */
+export type FetchProgram = (url: string) => Promise<Uint8Array>;
+
+async function attempted(fetched: Promise<Uint8Array>): Promise<Uint8Array | string> {
+  try {
+    return await fetched;
+  } catch (error) {
+    if (!(error instanceof CodedError)) throw error;
+    return error.message;
+  }
+}
 
 /** Finds what documents refer to: Secrets and ConfigMaps that were given beside them. */
 export class Material {
   readonly #objects: ReadonlyMap<string, readonly KubernetesObject[]>;
   readonly #faults: FaultList;
+  readonly #fetch: FetchProgram | 'later' | undefined;
+  readonly #fetched: Map<string, Promise<Uint8Array | string>> = new Map();
+  #isPartial = false;
 
-  constructor({ objects }: Pick<PolicyDocuments, 'objects'>, faults: FaultList) {
+  constructor({ objects }: Pick<PolicyDocuments, 'objects'>, faults: FaultList, fetch?: FetchProgram | 'later') {
     this.#objects = Map.groupBy(objects, ({ kind, name }) => `${kind} ${name}`);
     this.#faults = faults;
+    this.#fetch = fetch;
+  }
+
+  /** A policy was not fetched, which is for later. */
+  get isPartial(): boolean {
+    return this.#isPartial;
   }
 
   /** The keys that a document names; `undefined` where they are not here, which is told. */
@@ -44,19 +67,43 @@ export class Material {
   }
 
   /** The text of a program. */
-  text({ text, place }: PolicyProgram): string | undefined {
+  async text({ text, place }: PolicyProgram): Promise<string | undefined> {
     if (text.kind === 'text') return text.text;
-    if (text.kind === 'remote') {
-      this.#tell(
-        'gap',
-        'material-elsewhere',
-        place,
-        `the policy at ${printable(text.url, 100)} is not fetched: write it as data`,
-      );
-      return undefined;
-    }
+    if (text.kind === 'remote') return this.#remote(text, place);
     const entries = this.#find('ConfigMap', text, place)?.entries;
     return entries === undefined ? undefined : this.#entry(entries, text.key, `ConfigMap ${text.name}`, place);
+  }
+
+  async #remote(
+    { url, sha256 }: Extract<PolicyProgram['text'], { kind: 'remote' }>,
+    place: SourcePlace,
+  ): Promise<string | undefined> {
+    const shown = `the policy at ${printable(url, 100)}`;
+    if (this.#fetch === 'later') {
+      this.#isPartial = true;
+      const message = `${shown} is fetched when something is decided by it, and not checked before`;
+      this.#tell('warning', 'material-elsewhere', place, message);
+      return undefined;
+    }
+    if (this.#fetch === undefined) {
+      this.#tell('gap', 'material-elsewhere', place, `${shown} is not fetched here: write it as data`);
+      return undefined;
+    }
+    const fetched = this.#fetched.get(url) ?? attempted(this.#fetch(url));
+    this.#fetched.set(url, fetched);
+    const found = await fetched;
+    if (typeof found === 'string') {
+      this.#tell('gap', 'material-elsewhere', place, `${shown} could not be fetched: ${printable(found, 200)}`);
+      return undefined;
+    }
+    const digest = hash('sha256', found);
+    if (digest === sha256 && found.byteLength <= MAX_PROGRAM) return new TextDecoder().decode(found);
+    const why =
+      digest === sha256
+        ? `has ${found.byteLength} bytes, at most ${MAX_PROGRAM} are read`
+        : `has the SHA-256 ${digest}, expected ${sha256}`;
+    this.#tell('error', 'material-malformed', place, `${shown} ${why}`);
+    return undefined;
   }
 
   #pem(document: Exclude<KeyDocument, { kind: 'keys' }>): string | undefined {

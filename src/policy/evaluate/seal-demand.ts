@@ -1,27 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Seal, SealDemand } from '../../image/index.ts';
-import { matchIdentity } from '../../trust/index.ts';
+import { certificateKey, matchIdentity } from '../../trust/index.ts';
+import type { SignerName } from '../decision.ts';
+import type { Horizon } from './horizon.ts';
 import type { PreparedRevocation, PreparedSealAuthority } from './prepared-policy.ts';
 
 type Fault = Awaited<ReturnType<NonNullable<SealDemand['accept']>>>;
 
 /** What tells a signer from another: the hash of a key, or issuer and subject. Certificates come and go. */
-function signerName({ signer }: Pick<Seal, 'signer'>): string {
-  if (signer.kind === 'key') return `key ${signer.key.hint}`;
+export function signerName({ signer }: Pick<Seal, 'signer'>): SignerName {
+  if (signer.kind === 'key') return { kind: 'key', key: signer.key.hint };
   const { subject, claims } = signer.identity;
-  return `identity ${JSON.stringify([claims.issuer ?? null, subject])}`;
+  return { kind: 'identity', issuer: claims.issuer ?? null, subject };
 }
+
+/** A seal as far as its age and its signer go. */
+export type DatedSeal = Pick<Seal, 'signer' | 'evidence'>;
 
 /** How many different people or machines made these seals. */
 export function countSigners(seals: readonly Pick<Seal, 'signer'>[]): number {
-  return new Set(seals.map(signerName)).size;
+  return new Set(seals.map((seal) => JSON.stringify(personOf(seal)))).size;
+}
+
+// An identity provider that keeps an address as it was typed has not made two people of one.
+function personOf({ signer }: Pick<Seal, 'signer'>): SignerName {
+  const name = signerName({ signer });
+  if (name.kind === 'key' || signer.kind === 'key' || signer.identity.kind !== 'email') return name;
+  return { ...name, subject: name.subject.toLowerCase() };
 }
 
 /**
  * When a seal was there already, by the word of a log or a timestamp authority: the earliest time that one of them has signed, since anybody
  * can have an old seal stamped anew. `undefined` where nobody who is believed has said so.
  */
-function sealTime({ evidence }: Pick<Seal, 'evidence'>): Date | undefined {
+export function sealTime({ evidence }: Pick<Seal, 'evidence'>): Date | undefined {
   const logged = evidence?.logEntries.flatMap(({ integratedTime }) => integratedTime ?? []) ?? [];
   const stamped = evidence?.timestamps.map(({ time }) => time) ?? [];
   const times = [...logged, ...stamped].map((time) => time.getTime());
@@ -33,9 +45,11 @@ export function sealFault(
   seal: Seal,
   { hashAlgorithm, maxAge }: Pick<PreparedSealAuthority, 'hashAlgorithm' | 'maxAge'>,
   revocations: readonly PreparedRevocation[],
-  now: Date,
+  horizon: Horizon,
 ): Fault {
-  return hashFault(seal, hashAlgorithm) ?? ageFault(seal, maxAge, now) ?? revocationFault(seal, revocations);
+  return (
+    hashFault(seal, hashAlgorithm) ?? ageFault(seal, maxAge, horizon) ?? revocationFault(seal, revocations, horizon)
+  );
 }
 
 function hashFault({ scheme }: Seal, wanted: PreparedSealAuthority['hashAlgorithm']): Fault {
@@ -44,19 +58,25 @@ function hashFault({ scheme }: Seal, wanted: PreparedSealAuthority['hashAlgorith
   return { code: 'hash-mismatch', found: `a signature of the kind ${scheme}`, expected: `one with ${wanted}` };
 }
 
-function ageFault(seal: Seal, maxAge: number | undefined, now: Date): Fault {
+function ageFault(seal: Seal, maxAge: number | undefined, horizon: Horizon): Fault {
   if (maxAge === undefined) return undefined;
   const time = sealTime(seal);
-  const since = new Date(now.getTime() - maxAge);
+  const since = new Date(horizon.now.getTime() - maxAge);
   if (time === undefined) return undated(`a seal of ${since.toISOString()} or later`);
-  if (time >= since) return undefined;
+  // at that age it still counts, and a millisecond later it does not
+  if (time >= since) {
+    horizon.reaches(new Date(time.getTime() + maxAge + 1));
+    return undefined;
+  }
   const found = `a seal that was made before ${time.toISOString()}`;
   return { code: 'seal-too-old', found, expected: `one of ${since.toISOString()} or later` };
 }
 
-function revocationFault(seal: Seal, revocations: readonly PreparedRevocation[]): Fault {
+/** Why a revocation touches this seal: only a log or a timestamp authority can say that it was there before. */
+export function revocationFault(seal: DatedSeal, revocations: readonly PreparedRevocation[], horizon: Horizon): Fault {
   for (const { signer, since, reason } of revocations) {
     if (!isRevoked(seal, signer)) continue;
+    if (since !== undefined) horizon.reaches(since);
     const why = reason === '' ? '' : ` (${reason})`;
     const time = sealTime(seal);
     if (since === undefined)
@@ -77,9 +97,12 @@ function revocationFault(seal: Seal, revocations: readonly PreparedRevocation[])
   return undefined;
 }
 
-function isRevoked({ signer }: Seal, revoked: PreparedRevocation['signer']): boolean {
-  if (revoked.kind === 'keys')
-    return signer.kind === 'key' && revoked.keys.some(({ hint }) => hint === signer.key.hint);
+function isRevoked({ signer }: DatedSeal, revoked: PreparedRevocation['signer']): boolean {
+  if (revoked.kind === 'keys') {
+    // a lost key is no better for a certificate that names it
+    const key = signer.kind === 'key' ? signer.key : certificateKey(signer.certificate, 'the certificate');
+    return revoked.keys.some(({ hint }) => hint === key.hint);
+  }
   return signer.kind === 'identity' && matchIdentity(signer.identity, [revoked.identity]).kind === 'matched';
 }
 

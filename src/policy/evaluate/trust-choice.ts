@@ -76,20 +76,24 @@ export function fingerprint(root: TrustedRoot): Digest {
   const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
   const period = (validFor: TransparencyLog['validFor']): Json =>
     validFor === undefined ? null : [validFor.start.toISOString(), validFor.end?.toISOString() ?? null];
-  const chains = (all: readonly CertificateAuthority[]): Json =>
-    all.map(({ chain, validFor }) => [chain.map(({ der }) => base64(der)), period(validFor)]);
+  const authority = ({ chain, validFor }: CertificateAuthority): Json => [
+    chain.map(({ der }) => base64(der)),
+    period(validFor),
+  ];
   const document: Json = {
-    logs: root.logs.map(({ baseUrl, logId, publicKey, validFor }) => [
+    logs: root.logs.map(({ baseUrl, logId, publicKey, validFor, checkpointKeyId, majorVersion = null }) => [
       baseUrl,
       base64(logId),
       base64(publicKey.spki),
       period(validFor),
+      checkpointKeyId === undefined ? null : base64(checkpointKeyId),
+      majorVersion,
     ]),
     certificateLogs: root.certificateLogs.map(({ publicKey, validFor }) => [base64(publicKey.spki), period(validFor)]),
-    authorities: chains(root.certificateAuthorities),
-    timestamps: root.timestampAuthorities.map((authority) => [
-      authority.issuer.chain.map(({ der }) => base64(der)),
-      period(authority.issuer.validFor),
+    authorities: root.certificateAuthorities.map(authority),
+    timestamps: root.timestampAuthorities.map(({ leaf, issuer }) => [
+      leaf === undefined ? null : base64(leaf.der),
+      authority(issuer),
     ]),
   };
   const digest = digestOf(new TextEncoder().encode(canonicalJson(document)));

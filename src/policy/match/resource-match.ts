@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { RunContext } from '../evaluate/authority-matches.ts';
 import { selects, type Labels, type LabelSelector } from './label-selector.ts';
 
-/** The objects that run images, by the plural names that policies use, with the kind of each. */
-export const WORKLOADS: ReadonlyMap<string, string> = new Map([
-  ['Pod', 'pods'],
-  ['Deployment', 'deployments'],
-  ['ReplicaSet', 'replicasets'],
-  ['StatefulSet', 'statefulsets'],
-  ['DaemonSet', 'daemonsets'],
-  ['Job', 'jobs'],
-  ['CronJob', 'cronjobs'],
-]);
+/** The objects that policy-controller judges, by the plural names that policies use. */
+export const KNOWN_RESOURCES: readonly string[] = [
+  'pods',
+  'deployments',
+  'replicasets',
+  'statefulsets',
+  'daemonsets',
+  'jobs',
+  'cronjobs',
+];
 
 /** What is about to run the image. */
 export interface Resource {
@@ -21,6 +22,11 @@ export interface Resource {
   readonly resource: string;
   /** of the object itself, not of the pods that it makes */
   readonly labels: Labels;
+}
+
+/** An object that runs images, and what policies may see of it. */
+export interface Workload extends RunContext {
+  readonly resource: Resource;
 }
 
 /** One entry of `spec.match`. */

@@ -72,6 +72,18 @@ describe('packages equal what their own tool lists:', () => {
     assert.deepEqual(findings, []);
   });
 
+  it('rustaudit, of a program that was built by cargo auditable, with what built it and what came from a folder', async () => {
+    const { packages, findings } = await contentsOf([recordedLayer('rust/layer.tar.gz')]);
+    const rows = rowsOf(packages, ({ name, version }) => [name, version]);
+    assert.deepEqual(rows, recordedRows('rust/rustaudit.tsv').toSorted(byText));
+    assert.equal(rows.length, 8);
+    assert.equal(packages.find(({ name }) => name === 'bitflags')?.purl, 'pkg:cargo/bitflags@2.13.2');
+    assert.ok(
+      packages.every(({ kind, locations }) => kind === 'cargo' && locations.join() === '/usr/bin/hello-auditable'),
+    );
+    assert.deepEqual(findings, []);
+  });
+
   it('gem list, of what Ruby brings and what was installed', async () => {
     const { packages, findings } = await contentsOf([recordedLayer('gem/layer.tar.gz')]);
     const rows = rowsOf(packages, ({ name, version }) => [name, version]);

@@ -46,6 +46,7 @@ const RECORDED = [
   'java/layer',
   'gem/layer',
   'composer/layer',
+  'rust/layer',
 ];
 let contents: ImageContents;
 before(async () => {

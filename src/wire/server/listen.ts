@@ -11,11 +11,20 @@ export interface TlsFiles {
   readonly key: string;
 }
 
+/** A certificate with its chain, and its private key: PEM itself, for one that changes while it serves. */
+export interface TlsMaterial {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** With what a server speaks TLS. */
+export type ServerTls = TlsFiles | { readonly material: TlsMaterial };
+
 /** Where to listen, and how long for what. */
 export interface ListenOptions {
   /** an address, where port 0 picks a free one; or the path of a Unix socket */
   readonly place: { readonly host: string; readonly port: number } | { readonly socket: string };
-  readonly tls?: TlsFiles | undefined;
+  readonly tls?: ServerTls | undefined;
   readonly idleMs: number;
   readonly headersMs: number;
   readonly connections: number;
@@ -59,21 +68,48 @@ async function makeServer(options: ListenOptions): Promise<Server> {
     highWaterMark: 1024 * 1024,
   };
   if (options.tls === undefined) return process.getBuiltinModule('node:http').createServer(settings);
-  const secured = { ...settings, ...(await readTls(options.tls)), minVersion: 'TLSv1.2' as const };
-  return process.getBuiltinModule('node:https').createServer(secured);
+  return process.getBuiltinModule('node:https').createServer({ ...settings, ...(await secureContext(options.tls)) });
 }
 
-async function readTls({ cert, key }: TlsFiles): Promise<{ readonly cert: Buffer; readonly key: Buffer }> {
-  const refuse = (cause: unknown, reason: string): WireError =>
-    new WireError('tls-malformed', `cannot use ${cert} with ${key}: ${reason}`, { cause });
-  let matches: boolean;
-  let read: { readonly cert: Buffer; readonly key: Buffer };
+const LEAST = { minVersion: 'TLSv1.2' } as const;
+type SecureContext = TlsMaterial & typeof LEAST;
+
+async function secureContext(tls: ServerTls): Promise<SecureContext> {
+  if ('material' in tls) return checkTls(tls.material, 'the certificate', 'its key');
+  let read: TlsMaterial;
   try {
-    read = { cert: await readFile(cert), key: await readFile(key) };
-    matches = new X509Certificate(read.cert).checkPrivateKey(createPrivateKey(read.key));
+    read = { cert: await readFile(tls.cert, 'utf8'), key: await readFile(tls.key, 'utf8') };
   } catch (cause) {
-    throw refuse(cause, cause instanceof Error ? cause.message : String(cause));
+    throw unusable(tls.cert, tls.key, cause);
   }
-  if (!matches) throw refuse(undefined, 'the key is not that of the certificate');
-  return read;
+  return checkTls(read, tls.cert, tls.key);
+}
+
+/**
+ * From now on new connections get this certificate; those that are open keep theirs.
+ *
+ * @returns false where a server must begin anew for that, as on Bun
+ * @throws WireError `tls-malformed`, and then the one before stays
+ */
+export function renewTls(server: Server, material: TlsMaterial): boolean {
+  const context = checkTls(material, 'the certificate', 'its key');
+  if (!('setSecureContext' in server) || typeof server.setSecureContext !== 'function') return false;
+  server.setSecureContext(context);
+  return true;
+}
+
+function checkTls({ cert, key }: TlsMaterial, named: string, keyNamed: string): SecureContext {
+  let matches: boolean;
+  try {
+    matches = new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
+  } catch (cause) {
+    throw unusable(named, keyNamed, cause);
+  }
+  if (matches) return { cert, key, ...LEAST };
+  throw unusable(named, keyNamed, new TypeError('the key is not that of the certificate'));
+}
+
+function unusable(cert: string, key: string, cause: unknown): WireError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new WireError('tls-malformed', `cannot use ${cert} with ${key}: ${reason}`, { cause });
 }

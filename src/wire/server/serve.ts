@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { addressBytes, addressKind } from '../http/address.ts';
 import type { Service } from './call.ts';
-import type { TlsFiles } from './listen.ts';
+import type { ServerTls, TlsMaterial } from './listen.ts';
 import type { AnsweredRequest } from './listener.ts';
 
 /** Caps on what clients may do; each has a default. */
@@ -28,7 +28,7 @@ export interface ServeOptions extends ServeCommon {
   readonly host: string;
   /** 0 picks a free one */
   readonly port: number;
-  readonly tls?: TlsFiles | undefined;
+  readonly tls?: ServerTls | undefined;
 }
 
 /** What is served to programs of this machine that may open a file. */
@@ -40,6 +40,12 @@ export interface ServeSocketOptions extends ServeCommon {
 /** A server that serves. */
 export interface RunningServer {
   readonly address: { readonly host: string; readonly port: number };
+  /**
+   * Another certificate for connections that are opened from now on.
+   *
+   * @throws WireError `tls-malformed`, and then the one before stays; `listen-failed` on Bun, where a server must begin anew for it
+   */
+  renewTls(material: TlsMaterial): Promise<void>;
   /** Takes no more requests, finishes those under way. */
   close(): Promise<void>;
 }

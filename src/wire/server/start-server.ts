@@ -2,7 +2,7 @@
 import { chmod, rm } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { WireError } from '../wire-error.ts';
-import { listen } from './listen.ts';
+import { listen, renewTls } from './listen.ts';
 import { Listener } from './listener.ts';
 import type { RunningServer, ServeOptions, ServerLimits, ServeSocketOptions } from './serve.ts';
 
@@ -17,8 +17,34 @@ const LIMITS: ServerLimits = {
 export async function startServer(options: ServeOptions): Promise<RunningServer> {
   const { listener, limits } = makeListener(options);
   const { host, port, tls } = options;
-  const server = await listen(listener, { place: { host, port }, tls, ...limits });
-  return { address: { host, port: portOf(server) }, close: () => stop(server, listener, limits.closeMs) };
+  let server = await listen(listener, { place: { host, port }, tls, ...limits });
+  const address = { host, port: portOf(server) };
+  return {
+    address,
+    async renewTls(material) {
+      if (tls === undefined)
+        throw new WireError('tls-malformed', 'the server does not speak TLS, so that it has no certificate to change');
+      if (renewTls(server, material)) return;
+      // Bun takes the certificate with which a server began: what is open goes on, and another listens in its place.
+      server.close();
+      server = await listenAgain(listener, { place: address, tls: { material }, ...limits });
+    },
+    close: () => stop(server, listener, limits.closeMs),
+  };
+}
+
+const ATTEMPTS = 50;
+
+/** The address is free some moments after the server before has let it go. */
+async function listenAgain(listener: Listener, options: Parameters<typeof listen>[1]): Promise<Server> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await listen(listener, options);
+    } catch (error) {
+      if (attempt === ATTEMPTS) throw error;
+      await new Promise((resume) => setTimeout(resume, 20));
+    }
+  }
 }
 
 /** As `serveSocket`, whose other half this is. */
