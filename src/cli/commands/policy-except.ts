@@ -12,7 +12,6 @@ import { KEY_FLAG } from '../flags/key.ts';
 import { planSigning, type SigningPlan } from '../flags/signing-plan.ts';
 import { SIGNING_FLAGS } from '../flags/signing.ts';
 import { writeJson } from '../output/json-document.ts';
-import { confirmSeal } from '../seal/confirm-seal.ts';
 import { evidenceText, madeEvidenceDocument, readEvidence, sealerDocument } from '../output/made-evidence.ts';
 import { printable } from '../output/printable.ts';
 import { confirmSeal } from '../seal/confirm-seal.ts';

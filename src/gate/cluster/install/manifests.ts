@@ -168,6 +168,8 @@ function containerOf(settings: InstallSettings): Json {
       { name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } },
       { name: 'HOME', value: '/var/lib/bulla' },
       { name: 'TMPDIR', value: '/var/lib/bulla' },
+      // Garbage is collected before the memory is large: without this a storm of hostile images takes half as much again.
+      { name: 'NODE_OPTIONS', value: '--max-old-space-size=192 --max-semi-space-size=4' },
     ],
     ports: [
       { name: 'webhook', containerPort: GATE_PORT, protocol: 'TCP' },
