@@ -197,7 +197,7 @@ interop('bulla verifies seals and attestations by keys that it has not heard of,
   const { stack, token } = await ready();
   const root = join(lab.folder(), 'root.json');
   copyFileSync(stack.endpoints.tufRoot, root);
-  const listener = await newClient(BULLA, root, () => []);
+  const [listener, other] = [await newClient(BULLA, root, () => []), await newClient(BULLA, root, () => [])];
   const image = `${await pushImages(stack, 'unheard')}@${SINGLE}`;
   await rotate(stack, 'ca');
   await rotate(stack, 'log');
@@ -207,6 +207,9 @@ interop('bulla verifies seals and attestations by keys that it has not heard of,
   const predicate = writeIn(signer.home, 'predicate.json', '{"built":"by hand"}');
   const type = ['--type', 'https://example.com/built'];
   await succeed(BULLA, ['attest', '--yes', ...type, '--predicate', predicate, image], signer.home, env);
+  const blob = writeIn(signer.home, 'file', 'of which something is attested\n');
+  await succeed(BULLA, ['attest-blob', '--yes', ...type, '--predicate', predicate, blob], signer.home, env);
+  await succeed(BULLA, ['verify-blob-attestation', ...type, ...demand(stack), blob], other.home);
   await succeed(BULLA, ['verify-attestation', ...type, ...demand(stack), image], listener.home);
   await succeed(BULLA, ['verify', ...demand(stack), image], listener.home);
 });

@@ -3,6 +3,7 @@ import type { InstallSettings } from '../../gate/index.ts';
 import { CliError } from '../cli-error.ts';
 import { defineCommand, type Command, type FlagValues } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
+import { REVIEWED_FLAGS } from '../flags/admission.ts';
 import { gateSettings, invalid, requireNamespace, webhookAddress, WEBHOOK_FLAGS } from '../flags/gate-install.ts';
 import { writeJson } from '../output/json-document.ts';
 
@@ -28,19 +29,7 @@ const FLAGS = {
     help: 'how many gates run; one of them is elected to write',
   },
   ...WEBHOOK_FLAGS,
-  mutate: {
-    kind: 'string',
-    default: 'pods',
-    choices: ['pods', 'workloads', 'none'],
-    placeholder: 'WHOSE',
-    help: 'whose images are written back with the digest that was verified',
-  },
-  'exclude-namespace': {
-    kind: 'strings',
-    split: true,
-    placeholder: 'NAME',
-    help: 'a namespace that is not judged; may be given several times',
-  },
+  ...REVIEWED_FLAGS,
   'system-namespaces': {
     kind: 'boolean',
     help: 'judge kube-system, kube-node-lease and kube-public too; a cluster whose own images no policy admits does not start again',

@@ -21,6 +21,7 @@ import {
   openSummaries,
   SUMMARY_FLAGS,
   tlsSource,
+  REVIEWED_FLAGS,
 } from '../flags/admission.ts';
 import { connectGate, GATE_CLUSTER_FLAGS, KUBECONFIG_FLAGS, namesCluster } from '../flags/gate-cluster.ts';
 import { WEBHOOK_FLAGS } from '../flags/gate-install.ts';
@@ -34,19 +35,7 @@ const FLAGS = {
   ...GATE_POLICY_FLAG,
   ...POLICY_TRUST_FLAGS,
   ...REGISTRY_FLAGS,
-  mutate: {
-    kind: 'string',
-    default: 'pods',
-    choices: ['pods', 'workloads', 'none'],
-    placeholder: 'WHOSE',
-    help: 'whose images are written back with the digest that was verified',
-  },
-  'exclude-namespace': {
-    kind: 'strings',
-    split: true,
-    placeholder: 'NAME',
-    help: 'a namespace that is not judged; may be given several times',
-  },
+  ...REVIEWED_FLAGS,
   address: {
     kind: 'string',
     default: ':8443',

@@ -6,16 +6,13 @@ import type { CommandContext } from '../context.ts';
 import { describeArtifact, openBlob } from '../file/read-blob.ts';
 import { PREDICATE_TYPE_FLAG, STRICT_PREDICATE_FLAG } from '../flags/attestation.ts';
 import { demandedPredicateType } from '../flags/attested-content.ts';
-import { ATTESTATION_SUFFIX, BLOB_SEAL_FLAGS, readBlobSeal, type BlobSeal } from '../flags/blob-seal.ts';
-import { COSIGN_VERIFY_FLAGS } from '../flags/cosign-verify.ts';
+import { ATTESTATION_SUFFIX, readBlobSeal, type BlobSeal } from '../flags/blob-seal.ts';
+import { BLOB_VERIFY_FLAGS } from '../flags/blob-verify.ts';
 import { loadExpectedSigners, type LoadedSigners } from '../flags/expected-signers.ts';
-import { IDENTITY_FLAGS } from '../flags/identity.ts';
-import { KEY_FLAG } from '../flags/key.ts';
-import { PKI_FLAGS } from '../flags/pki.ts';
 import { askedPolicies, PREDICATE_POLICY_FLAG, type AskedPolicies } from '../flags/predicate-policies.ts';
-import { TRUST_FLAGS } from '../flags/trust.ts';
 import {
   blobDocument,
+  codesOfCheck,
   exitCodeOfBlob,
   explainBlob,
   type BlobRejection,
@@ -23,18 +20,15 @@ import {
 } from '../output/blob-verdict.ts';
 import { writeJson } from '../output/json-document.ts';
 import { warnOfFaults } from '../output/predicate-faults.ts';
-import { trustDocument } from '../output/trust-origin.ts';
-
-const { offline, 'experimental-oci11': oci11, 'new-bundle-format': newFormat, sk, slot, sct } = COSIGN_VERIFY_FLAGS;
+import { mayBeOutdated, trustDocument } from '../output/trust-origin.ts';
 
 const FLAGS = {
-  ...KEY_FLAG,
-  ...BLOB_SEAL_FLAGS,
+  ...BLOB_VERIFY_FLAGS,
   bundle: {
-    ...BLOB_SEAL_FLAGS.bundle,
+    ...BLOB_VERIFY_FLAGS.bundle,
     help: 'the attestation: a sigstore bundle, or the bundle of cosign 2; FILE.att.sigstore.json beside the blob unless told',
   },
-  signature: { ...BLOB_SEAL_FLAGS.signature, help: 'the envelope alone: a file with it, as cosign 2 writes it' },
+  signature: { ...BLOB_VERIFY_FLAGS.signature, help: 'the envelope alone: a file with it, as cosign 2 writes it' },
   ...PREDICATE_TYPE_FLAG,
   ...STRICT_PREDICATE_FLAG,
   ...PREDICATE_POLICY_FLAG,
@@ -51,26 +45,11 @@ const FLAGS = {
     default: true,
     help: 'compare what the attestation is about with the blob; false needs no blob',
   },
-  ...IDENTITY_FLAGS,
-  ...PKI_FLAGS,
-  ...TRUST_FLAGS,
   'insecure-ignore-tlog': {
-    ...TRUST_FLAGS['insecure-ignore-tlog'],
+    ...BLOB_VERIFY_FLAGS['insecure-ignore-tlog'],
     weakens:
       'Skipping tlog verification is an insecure practice that lacks transparency and auditability verification for the blob attestation.',
   },
-  'max-workers': { kind: 'integer', default: 10, min: 1, help: 'changes nothing: there is one', hidden: true },
-  'signature-digest-algorithm': COSIGN_VERIFY_FLAGS['signature-digest-algorithm'],
-  offline: { ...offline, help: 'changes nothing: no service is asked anyway', hidden: true },
-  'experimental-oci11': { ...oci11, help: 'changes nothing' },
-  'new-bundle-format': {
-    ...newFormat,
-    help: 'changes nothing: what kind of bundle it is shows in it',
-    deprecated: 'both kinds of bundle are read',
-  },
-  sct,
-  sk,
-  slot,
 } as const;
 
 type Flags = FlagValues<typeof FLAGS>;
@@ -93,12 +72,16 @@ export const command: Command = defineCommand({
     const wanted = demandedPredicateType(flags);
     const known = await artifactOf(context, name, flags);
     const policies = await askedPolicies(context, flags);
-    const asked = await loadExpectedSigners(context, flags, 'verify-blob-attestation');
-    const beside = { suffix: ATTESTATION_SUFFIX, command: 'verify-blob-attestation' };
+    let asked = await loadExpectedSigners(context, flags, command.name);
+    const beside = { suffix: ATTESTATION_SUFFIX, command: command.name };
     const seal = await readBlobSeal(context, flags, name, beside);
     const artifact = known ?? (await statedArtifact(seal));
     const { verifyBundle } = await import('../../trust/index.ts');
-    const check = await verifyBundle(seal.bundle, artifact, expectationOf(asked));
+    let check = await verifyBundle(seal.bundle, artifact, expectationOf(asked));
+    if (mayBeOutdated(asked.origin, codesOfCheck(check))) {
+      asked = await loadExpectedSigners(context, flags, command.name, { fresh: true });
+      check = await verifyBundle(seal.bundle, artifact, expectationOf(asked));
+    }
     let attested: Awaited<ReturnType<typeof policed>>;
     try {
       attested = await policed(await attestationOf(check, wanted, flags), seal, policies);

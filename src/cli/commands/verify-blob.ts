@@ -4,41 +4,22 @@ import { CliError } from '../cli-error.ts';
 import { defineCommand, type Command, type FlagValues } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { describeArtifact, openBlob, type Blob, type BlobDigest } from '../file/read-blob.ts';
-import { BLOB_SEAL_FLAGS, readBlobSeal, type BlobSeal } from '../flags/blob-seal.ts';
-import { COSIGN_VERIFY_FLAGS } from '../flags/cosign-verify.ts';
-import { IDENTITY_FLAGS, identityAsked, loadIdentities } from '../flags/identity.ts';
-import { KEY_FLAG, loadPublicKeys } from '../flags/key.ts';
-import { PKI_FLAGS } from '../flags/pki.ts';
-import { loadEvidenceDemand, TRUST_FLAGS, type DemandedEvidence, type TrustOptions } from '../flags/trust.ts';
-import { blobDocument, exitCodeOfBlob, explainBlob, type BlobVerdict } from '../output/blob-verdict.ts';
+import { readBlobSeal, type BlobSeal } from '../flags/blob-seal.ts';
+import { BLOB_VERIFY_FLAGS } from '../flags/blob-verify.ts';
+import { identityAsked, loadIdentities } from '../flags/identity.ts';
+import { loadPublicKeys } from '../flags/key.ts';
+import { loadEvidenceDemand, type DemandedEvidence, type TrustOptions } from '../flags/trust.ts';
+import { blobDocument, codesOfCheck, exitCodeOfBlob, explainBlob, type BlobVerdict } from '../output/blob-verdict.ts';
 import { writeJson } from '../output/json-document.ts';
 import { mayBeOutdated, trustDocument } from '../output/trust-origin.ts';
 
-const { offline, 'experimental-oci11': oci11, 'new-bundle-format': newFormat, sk, slot, sct } = COSIGN_VERIFY_FLAGS;
-
 const FLAGS = {
-  ...KEY_FLAG,
-  ...BLOB_SEAL_FLAGS,
-  ...IDENTITY_FLAGS,
-  ...PKI_FLAGS,
-  ...TRUST_FLAGS,
+  ...BLOB_VERIFY_FLAGS,
   'insecure-ignore-tlog': {
-    ...TRUST_FLAGS['insecure-ignore-tlog'],
+    ...BLOB_VERIFY_FLAGS['insecure-ignore-tlog'],
     weakens:
       'Skipping tlog verification is an insecure practice that lacks transparency and auditability verification for the blob.',
   },
-  'max-workers': { kind: 'integer', default: 10, min: 1, help: 'changes nothing: there is one seal', hidden: true },
-  'signature-digest-algorithm': COSIGN_VERIFY_FLAGS['signature-digest-algorithm'],
-  offline: { ...offline, help: 'changes nothing: no service is asked anyway', hidden: true },
-  'experimental-oci11': { ...oci11, help: 'changes nothing' },
-  'new-bundle-format': {
-    ...newFormat,
-    help: 'changes nothing: what kind of bundle it is shows in it',
-    deprecated: 'both kinds of bundle are read',
-  },
-  sct,
-  sk,
-  slot,
 } as const;
 
 type Flags = FlagValues<typeof FLAGS>;
@@ -64,7 +45,7 @@ export const command: Command = defineCommand({
     let asked = await expectationOf(context, flags);
     const seal = await readBlobSeal(context, flags, name);
     let checked = await checkBlob(blob, seal, asked.expectation);
-    if (mayBeOutdated(asked.demanded?.origin, codesOf(checked.check))) {
+    if (mayBeOutdated(asked.demanded?.origin, codesOfCheck(checked.check))) {
       asked = await expectationOf(context, flags, { fresh: true });
       checked = await checkBlob(blob, seal, asked.expectation);
     }
@@ -91,10 +72,6 @@ export const command: Command = defineCommand({
 interface Asked {
   readonly expectation: SealExpectation;
   readonly demanded: DemandedEvidence | undefined;
-}
-
-function codesOf(check: SealCheck): readonly string[] {
-  return check.kind === 'rejected' ? [check.rejection.code] : [];
 }
 
 async function expectationOf(context: CommandContext, flags: Flags, options: TrustOptions = {}): Promise<Asked> {

@@ -21,6 +21,23 @@ export const GATE_POLICY_FLAG = {
   },
 } as const;
 
+/** What a gate judges, and what it writes back. */
+export const REVIEWED_FLAGS = {
+  mutate: {
+    kind: 'string',
+    default: 'pods',
+    choices: ['pods', 'workloads', 'none'],
+    placeholder: 'WHOSE',
+    help: 'whose images are written back with the digest that was verified',
+  },
+  'exclude-namespace': {
+    kind: 'strings',
+    split: true,
+    placeholder: 'NAME',
+    help: 'a namespace that is not judged; may be given several times',
+  },
+} as const;
+
 /** What a gate keeps of its decisions. */
 export const SUMMARY_FLAGS = {
   data: {

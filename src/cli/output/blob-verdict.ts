@@ -33,6 +33,11 @@ export function exitCodeOfBlob({ check }: BlobVerdict): number {
   return check.rejection.code === 'key-material' ? EXIT.keySealsOnly : EXIT.noneAccepted;
 }
 
+/** Why a seal was rejected; none where it was accepted. */
+export function codesOfCheck(check: SealCheck): readonly string[] {
+  return check.kind === 'rejected' ? [check.rejection.code] : [];
+}
+
 /** For people, on stderr. The first line of a blob that holds is cosign's: pipelines look for it. */
 export function explainBlob(context: Pick<CommandContext, 'color'>, verdict: BlobVerdict): string {
   const { check, log } = verdict;
