@@ -62,7 +62,8 @@ describe('parseJson', () => {
     assert.throws(() => parse('<!doctype html>\n<html>'), {
       message: String.raw`it is not JSON (it begins "<!doctype html>\n<html>")`,
     });
-    assert.throws(() => parse(''), { message: 'it is not JSON (it begins nowhere: it is empty)' });
+    assert.throws(() => parse(''), { message: 'it is not JSON (it is empty)' });
+    assert.throws(() => parse('hunter2'), { message: 'it is not JSON (7 bytes)' }, 'a secret, named by mistake');
   });
 
   test('has no other error than its own, whatever the bytes', () => {

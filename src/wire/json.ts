@@ -32,7 +32,7 @@ export function parseJson(bytes: Uint8Array, limits: JsonLimits): Json {
   try {
     return JSON.parse(UTF8.decode(bytes)) as Json;
   } catch (cause) {
-    throw new WireError('json-malformed', `${limits.what} is not JSON (it begins ${preview(bytes)})`, { cause });
+    throw new WireError('json-malformed', `${limits.what} is not JSON (${preview(bytes)})`, { cause });
   }
 }
 
@@ -126,7 +126,9 @@ function checkShape(bytes: Uint8Array, { what, maxDepth = 64, maxValues = 250_00
   }
 }
 
+/** The page of a proxy says what is wrong; anything else may be a secret in a file that was named by mistake. */
 function preview(bytes: Uint8Array): string {
-  if (bytes.byteLength === 0) return 'nowhere: it is empty';
-  return JSON.stringify(new TextDecoder().decode(bytes.subarray(0, 40)));
+  if (bytes.byteLength === 0) return 'it is empty';
+  const start = new TextDecoder().decode(bytes.subarray(0, 40));
+  return start.trimStart().startsWith('<') ? `it begins ${JSON.stringify(start)}` : `${bytes.byteLength} bytes`;
 }

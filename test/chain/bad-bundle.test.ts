@@ -19,13 +19,13 @@ after(() => setting[Symbol.asyncDispose]());
 
 describe('a bundle that is none', () => {
   const bundles: readonly (readonly [what: string, content: Uint8Array, says: RegExp])[] = [
-    ['empty', Buffer.from(''), /is not JSON \(it begins nowhere: it is empty\)/],
-    ['text', Buffer.from('hello'), /is not JSON \(it begins "hello"\)/],
+    ['empty', Buffer.from(''), /is not JSON \(it is empty\)/],
+    ['text', Buffer.from('hello'), /is not JSON \(5 bytes\)/],
     ['bytes', Buffer.from([0, 1, 2, 255]), /is not JSON/],
     [
       'escape sequences and a line of its own',
-      Buffer.from('\u001b[31m\nError: fake'),
-      /begins "\\u001b\[31m\\nError: fake"/,
+      Buffer.from('<\u001b[31m\nError: fake'),
+      /begins "<\\u001b\[31m\\nError: fake"/,
     ],
     ['half', Buffer.from(`{"mediaType":"${BUNDLE}","verif`), /is not JSON/],
     ['an array', json([]), /is JSON, expected an object/],
