@@ -115,7 +115,8 @@ suite('a gate before a real API server', () => {
     assert.equal(await report('.results[0].properties.digest'), SINGLE);
     assert.equal(await report('.metadata.ownerReferences[0].uid'), uid);
     await kube.does(['delete', 'pod/reported', '--wait=false', '--grace-period=0', '--force']);
-    await kube.until('the report is gone', async () => (await report('.summary.pass')) === '');
+    // the collector of garbage looks every 30 s which kinds there are, and the reports' kind is new
+    await kube.until('the report is gone', async () => (await report('.summary.pass')) === '', 90);
     const names = await kube.does(['get', 'policyreports', '--output', 'jsonpath={.items[*].scope.name}']);
     assert.doesNotMatch(names, /dry|bad/);
   });
