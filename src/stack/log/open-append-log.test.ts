@@ -8,6 +8,45 @@ import type { LogWarning } from './log-options.ts';
 import { checkpointSigner } from './memory-log.fixture.ts';
 import { openAppendLog } from './open-append-log.ts';
 
+/** Appends an entry in each turn of the event loop. @returns the sizes of the trees that were signed */
+async function signedWhileEntriesCome(scene: LogScene, count: number): Promise<readonly number[]> {
+  const signed: number[] = [];
+  const log = await scene.open({
+    signCheckpoint: (size, root) => {
+      if (size > 0) signed.push(size);
+      return scene.sign(size, root);
+    },
+  });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const appended: Promise<unknown>[] = [];
+  const next = (): void => {
+    // First, so that the next entry is there before the log looks.
+    if (appended.length + 1 < count) setImmediate(next);
+    appended.push(log.append(entryOf(`entry ${appended.length}`)));
+    if (appended.length === count) resolve();
+  };
+  next();
+  await promise;
+  await Promise.all(appended);
+  return signed;
+}
+
+describe('a batch', () => {
+  test(
+    'is gathered for as long as each turn of the event loop brings more',
+    onScene(async (scene) => assert.deepEqual(await signedWhileEntriesCome(scene, 10), [10])),
+  );
+
+  test(
+    'does not wait for the end of what never ends',
+    onScene(async (scene) => {
+      const [first = 0, ...others] = await signedWhileEntriesCome(scene, 60);
+      assert.ok(first > 1 && first <= 17, `${first} entries in the first batch`);
+      assert.equal(others.at(-1), 60);
+    }),
+  );
+});
+
 describe('a log that is opened again', () => {
   test(
     'goes on where it stood, whatever its size',

@@ -32,7 +32,7 @@ export interface IndexedEntry {
 
 /** What a term is known by in the index. Two terms can have the same: the entry itself decides. */
 export function termKey(term: string): number {
-  return hash('sha256', term, 'buffer').readUIntBE(0, KEY_BYTES);
+  return Number.parseInt(hash('sha256', term, 'hex').slice(0, 2 * KEY_BYTES), 16);
 }
 
 /**

@@ -3,7 +3,7 @@ import {
   preAuthEncoding,
   verifyDigest,
   verifyPrehashedEd25519,
-  verifySignature,
+  verifySignatureAside,
   type Envelope,
   type LogDigest,
   type PublicKey,
@@ -64,7 +64,7 @@ async function findKey(
   signature: Uint8Array,
 ): Promise<{ readonly key: number; readonly scheme: SignatureScheme } | undefined> {
   for (const [key, candidate] of keys.entries()) {
-    const scheme = await verifySignature(candidate, message, signature);
+    const scheme = await verifySignatureAside(candidate, message, signature);
     if (scheme !== undefined) return { key, scheme };
   }
   return undefined;

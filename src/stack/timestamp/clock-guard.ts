@@ -65,7 +65,7 @@ export function createClockGuard(options: ClockGuardOptions): ClockGuard {
   }
 
   function stop(code: ClockError['code'], found: string): ClockError {
-    stopped = new ClockError(code, `${found}; set it right, then resume or restart the service`);
+    stopped = new ClockError(code, `${found}; set it right, then resume it (bulla doctor --clock-is-right) or restart`);
     onStop(stopped);
     return stopped;
   }

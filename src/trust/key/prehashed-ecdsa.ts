@@ -1,47 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { createECDH, createPublicKey, hash, verify, type KeyObject } from 'node:crypto';
+import { createECDH, hash, type ECDH } from 'node:crypto';
+import { CURVES, toNumber, type Curve, type EcdsaAlgorithm } from './curve.ts';
 import type { PublicKey } from './public-key.ts';
-
-type EcdsaAlgorithm = Extract<PublicKey['algorithm'], `ecdsa-${string}`>;
-
-interface Curve {
-  /** by OpenSSL's name */
-  readonly name: string;
-  /** of a coordinate */
-  readonly octets: number;
-  /** of the coordinates */
-  readonly field: bigint;
-  /** of the points */
-  readonly order: bigint;
-  /** what stands before the coordinates in a SubjectPublicKeyInfo. @see https://www.rfc-editor.org/rfc/rfc5480#section-2 */
-  readonly head: Uint8Array;
-}
-
-// SEC 2, sections 2.4.2, 2.5.1 and 2.6.1.
-const CURVES: Readonly<Record<EcdsaAlgorithm, Curve>> = {
-  'ecdsa-p256': {
-    name: 'prime256v1',
-    octets: 32,
-    field: 2n ** 256n - 2n ** 224n + 2n ** 192n + 2n ** 96n - 1n,
-    order: 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n,
-    head: Buffer.from('3059301306072a8648ce3d020106082a8648ce3d03010703420004', 'hex'),
-  },
-  'ecdsa-p384': {
-    name: 'secp384r1',
-    octets: 48,
-    field: 2n ** 384n - 2n ** 128n - 2n ** 96n + 2n ** 32n - 1n,
-    order: 0xffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973n,
-    head: Buffer.from('3076301006072a8648ce3d020106052b8104002203620004', 'hex'),
-  },
-  'ecdsa-p521': {
-    name: 'secp521r1',
-    octets: 66,
-    field: 2n ** 521n - 1n,
-    order:
-      0x1fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409n,
-    head: Buffer.from('30819b301006072a8648ce3d020106052b810400230381860004', 'hex'),
-  },
-};
+import { verifyAside } from './verify-aside.ts';
 
 /** What the library is given to hash. Any octets would do; there are two, since either may be the one message of many that does not. */
 const SUBSTITUTES: readonly Uint8Array[] = [new Uint8Array(), Uint8Array.of(0)];
@@ -82,32 +43,28 @@ export async function verifyPrehashedEcdsa(
     const f = toNumber(hash('sha256', message, 'buffer'));
     const moved = movePoint(curve, spki.subarray(-2 * octets), mod((e - f) * inverted, order));
     if (moved === undefined) continue;
-    try {
-      const key = createPublicKey({ key: Buffer.concat([head, moved]), format: 'der', type: 'spki' });
-      // This reads the signature anew, and takes nothing but DER with numbers in their range.
-      return await verifyAside(message, key, signature);
-    } catch {
-      return false; // a library that throws at a signature has not verified it
-    }
+    // This reads the signature anew, and takes nothing but DER with numbers in their range.
+    return await verifyAside('sha256', Buffer.concat([head, moved]), message, signature);
   }
   return false;
 }
 
-/** Off the event loop: a log verifies thousands a second, and has other things to do meanwhile. */
-function verifyAside(message: Uint8Array, key: KeyObject, signature: Uint8Array): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    verify('sha256', message, key, signature, (error, holds) => {
-      if (error === null) resolve(holds);
-      else reject(error);
-    });
-  });
+/** One for each curve, to multiply with: what it holds is a public number. */
+const MULTIPLIERS = new Map<string, ECDH>();
+
+function multiplier(curve: string): ECDH {
+  const known = MULTIPLIERS.get(curve);
+  if (known !== undefined) return known;
+  const made = createECDH(curve);
+  MULTIPLIERS.set(curve, made);
+  return made;
 }
 
 /** The point, and so many times the generator; `undefined` if that is none, or both are the same but for their sign. */
 function movePoint(curve: Curve, point: Uint8Array, times: bigint): Uint8Array | undefined {
   if (times === 0n) return undefined;
   const { name, octets, field } = curve;
-  const ecdh = createECDH(name);
+  const ecdh = multiplier(name);
   ecdh.setPrivateKey(toOctets(times, octets));
   const other = ecdh.getPublicKey().subarray(1);
   const [x1, y1] = [toNumber(point.subarray(0, octets)), toNumber(point.subarray(octets))];
@@ -143,10 +100,6 @@ function inverse(number: bigint, modulus: bigint): bigint {
 function mod(number: bigint, modulus: bigint): bigint {
   const rest = number % modulus;
   return rest < 0n ? rest + modulus : rest;
-}
-
-function toNumber(octets: Uint8Array): bigint {
-  return octets.length === 0 ? 0n : BigInt(`0x${Buffer.from(octets).toString('hex')}`);
 }
 
 function toOctets(number: bigint, octets: number): Buffer {

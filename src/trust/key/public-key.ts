@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createPublicKey, hash, type KeyObject } from 'node:crypto';
 import { TrustError } from '../error.ts';
+import { ecdsaKey } from './ecdsa-key.ts';
 import { readKeyFile, type KeyFile } from './key-file.ts';
 import { importJwk, isPrivateJwk } from './json-web-key.ts';
 import type { KeyStructure } from './key-structure.ts';
@@ -42,9 +43,6 @@ const CURVES: ReadonlyMap<string | undefined, PublicKeyAlgorithm> = new Map([
   ['secp521r1', 'ecdsa-p521'],
 ]);
 
-/** What stands before both coordinates in the SubjectPublicKeyInfo of a key on P-256, in hex. @see https://www.rfc-editor.org/rfc/rfc5480 */
-const P256_HEAD = '3059301306072a8648ce3d020106082a8648ce3d03010703420004';
-
 /**
  * The points of Ed25519 whose order divides 8, in every spelling, without the sign. Under such a key anybody can make a signature that
  * OpenSSL verifies, over any message. @see https://eprint.iacr.org/2020/1244 table 6
@@ -77,6 +75,8 @@ export function decodePublicKey(bytes: Uint8Array, what: string): PublicKey {
   }
   if (file.kind === 'jwk') return publicKeyOf(importJwk(file.jwk, 'public', what), what);
   requireSupported(file.structure, what);
+  const usual = ecdsaKey(new Uint8Array(file.der), what);
+  if (usual !== undefined) return usual;
   const type = file.structure.form === 'spki' ? 'spki' : 'pkcs1';
   let object: KeyObject;
   try {
@@ -84,7 +84,7 @@ export function decodePublicKey(bytes: Uint8Array, what: string): PublicKey {
   } catch (cause) {
     throw new TrustError('key-malformed', `${what} holds a broken ${file.structure.type ?? 'public'} key`, { cause });
   }
-  return isWrittenOut(file.der) ? keyOf('ecdsa-p256', object, new Uint8Array(file.der)) : publicKeyOf(object, what);
+  return publicKeyOf(object, what);
 }
 
 /** PEM of the SubjectPublicKeyInfo, byte for byte what cosign writes into `cosign.pub`. */
@@ -97,17 +97,8 @@ export function publicKeyOf(imported: KeyObject, what: string): PublicKey {
   const algorithm = algorithmOf(imported, what);
   // A point may have come compressed. Written out, as Go does, one key has one hint.
   const object = imported.asymmetricKeyType === 'ec' ? uncompressed(imported) : imported;
-  return keyOf(algorithm, object, new Uint8Array(object.export({ type: 'spki', format: 'der' })));
-}
-
-function keyOf(algorithm: PublicKeyAlgorithm, object: KeyObject, spki: Uint8Array): PublicKey {
+  const spki = new Uint8Array(object.export({ type: 'spki', format: 'der' }));
   return { algorithm, spki, hint: hash('sha256', spki, 'base64'), object };
-}
-
-/** Whether DER is what exporting the key would give: everything but the point is as it must be. Exporting costs a cold start 1 ms. */
-function isWrittenOut(der: Uint8Array): boolean {
-  const head = P256_HEAD.length / 2;
-  return der.length === head + 64 && Buffer.from(der.subarray(0, head)).toString('hex') === P256_HEAD;
 }
 
 /** @throws TrustError `key-unsupported`, naming what was found */

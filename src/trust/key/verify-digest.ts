@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { constants, publicDecrypt, timingSafeEqual } from 'node:crypto';
 import type { LogDigest, LogDigestAlgorithm } from '../log/canonical-body.ts';
+import type { EcdsaAlgorithm } from './curve.ts';
 import { verifyPrehashedEcdsa } from './prehashed-ecdsa.ts';
 import { verifyPrehashedEd25519 } from './prehashed-ed25519.ts';
 import type { PublicKey } from './public-key.ts';
 import type { SignatureScheme } from './verify-signature.ts';
-
-type EcdsaAlgorithm = Extract<PublicKey['algorithm'], `ecdsa-${string}`>;
 
 /** The digests under which a key signs here. */
 const SCHEMES: Readonly<Record<EcdsaAlgorithm, Partial<Record<LogDigestAlgorithm, SignatureScheme>>>> = {

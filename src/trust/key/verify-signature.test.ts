@@ -8,7 +8,7 @@ import { decodeBase64 } from '../../wire/index.ts';
 import { decodePrivateKey, type PrivateKey } from './private-key.ts';
 import { decodePublicKey, type PublicKey } from './public-key.ts';
 import { keySigner } from './signer.ts';
-import { verifySignature, type SignatureScheme } from './verify-signature.ts';
+import { verifySignature, verifySignatureAside, type SignatureScheme } from './verify-signature.ts';
 
 const golden = join(import.meta.dirname, '../../../test/golden');
 const IMAGE = 'sha256-4ed3e85154810a05dc77ab478fdda7d11d9cde6414c29ad820d5e542ee8aebe6';
@@ -67,6 +67,23 @@ describe('verifies what cosign signed, and says how', () => {
       const { message, signature } = byCosign3(kind);
       assert.equal(await verifySignature(publicKey(kind), message, signature), cosign3);
     });
+  }
+});
+
+test('says the same off the event loop, of right signatures and of wrong ones', async () => {
+  for (const [kind, cosign2, cosign3] of KINDS) {
+    const key = publicKey(kind);
+    const [older, newer] = [byCosign2(kind), byCosign3(kind)];
+    assert.equal(await verifySignatureAside(key, older.message, older.signature), cosign2, kind);
+    assert.equal(await verifySignatureAside(key, newer.message, newer.signature), cosign3, kind);
+    for (const [message, signature] of [
+      [Buffer.from('another'), older.signature],
+      [older.message, new Uint8Array()],
+      [older.message, older.signature.subarray(1)],
+      [older.message, Buffer.concat([older.signature, Buffer.of(0)])],
+      [older.message, byCosign2(kind === 'p256' ? 'p384' : 'p256').signature],
+    ] as const)
+      assert.equal(await verifySignatureAside(key, message, signature), undefined, kind);
   }
 });
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { verify } from 'node:crypto';
 import type { PublicKey } from './public-key.ts';
+import { verifyAside } from './verify-aside.ts';
 
 /** How a signature was made. */
 export type SignatureScheme =
@@ -28,6 +29,18 @@ export async function verifySignature(
 ): Promise<SignatureScheme | undefined> {
   if (key.algorithm === 'ed25519') return verifyEd25519(key, message, signature);
   return schemesOf(key.algorithm).find((scheme) => verifies(digestOf(scheme), key, message, signature));
+}
+
+/** As `verifySignature`, off the event loop: for a server that has other requests to answer meanwhile. */
+export async function verifySignatureAside(
+  key: PublicKey,
+  message: Uint8Array,
+  signature: Uint8Array,
+): Promise<SignatureScheme | undefined> {
+  if (key.algorithm === 'ed25519') return verifyEd25519(key, message, signature);
+  for (const scheme of schemesOf(key.algorithm))
+    if (await verifyAside(digestOf(scheme), key.spki, message, signature)) return scheme;
+  return undefined;
 }
 
 function schemesOf(algorithm: Exclude<PublicKey['algorithm'], 'ed25519'>): readonly Digested[] {

@@ -15,6 +15,7 @@ export interface Call {
 /** An answer, without its socket. */
 export interface Reply {
   readonly status: number;
+  /** with `connection: close` nothing more is read of the request, and the connection ends with the answer */
   readonly headers: Readonly<Record<string, string>>;
   /** a stream has the length that `content-length` says */
   readonly body?: Uint8Array | string | AsyncIterable<Uint8Array>;

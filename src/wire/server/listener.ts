@@ -90,7 +90,8 @@ export class Listener {
     }
     try {
       if (this.#idle !== undefined) response.shouldKeepAlive = false;
-      if (!request.complete && !(wanted && (await this.#drain(request)))) response.shouldKeepAlive = false;
+      if (!request.complete && (reply.headers['connection'] === 'close' || !(wanted && (await this.#drain(request)))))
+        response.shouldKeepAlive = false;
       await this.#send(request, response, reply);
     } catch (cause) {
       error = cause;
@@ -161,11 +162,13 @@ export class Listener {
     const { body } = reply;
     const headers: Record<string, string | number> = { ...ALWAYS, ...reply.headers };
     if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) {
-      if (body !== undefined) headers['content-length'] = Buffer.byteLength(body);
+      const octets = body === undefined ? 0 : Buffer.byteLength(body);
+      if (body !== undefined) headers['content-length'] = octets;
       this.#working.delete(request.socket);
       response.writeHead(reply.status, headers);
       if (request.method === 'HEAD' || body === undefined) response.end();
       // As text of one byte a character, a small body leaves in one write with its headers.
+      else if (typeof body === 'string' && body.length === octets) response.end(body, 'latin1');
       else if (body.length <= ONE_WRITE) response.end(Buffer.from(body).toString('latin1'), 'latin1');
       else response.end(body);
       return;

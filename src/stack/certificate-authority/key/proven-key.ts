@@ -54,8 +54,10 @@ const DIGESTS: Readonly<Record<string, string | null>> = {
 async function verifies(key: PublicKey, message: Uint8Array, signature: Uint8Array): Promise<boolean> {
   const digest = DIGESTS[key.algorithm];
   const { promise, resolve } = Promise.withResolvers<boolean>();
+  // As it is written, so that no object of a key that is used once has to be collected.
+  const inline = { key: Buffer.from(key.spki), format: 'der', type: 'spki' } as const;
   // A library that fails at a signature has not verified it.
-  verify(digest === undefined ? 'sha256' : digest, message, key.object, signature, (error, holds) =>
+  verify(digest === undefined ? 'sha256' : digest, message, inline, signature, (error, holds) =>
     resolve(!(error instanceof Error) && holds),
   );
   return (await promise) || (await verifySignature(key, message, signature)) !== undefined;
