@@ -46,6 +46,7 @@ export {
 export { header, json, readCall, type Answer, type Call, type Reply, type Service } from './server/call.ts';
 export type { ServerTls, TlsFiles, TlsMaterial } from './server/listen.ts';
 export type { AnsweredRequest } from './server/listener.ts';
+export { comparePassword } from './server/compare-password.ts';
 export {
   isLoopback,
   serve,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { readFile, stat } from 'node:fs/promises';
+import { comparePassword } from '../../wire/index.ts';
 import { BasicAccess } from './basic-access.ts';
 import { parseHtpasswd, type Htpasswd } from './htpasswd.ts';
 import { RegistryServeError } from '../serve-error.ts';
@@ -17,7 +18,6 @@ export async function openHtpasswd(
   now: () => number,
   onWarning: (message: string) => void,
 ): Promise<BasicAccess> {
-  const { compare } = await import('bcryptjs');
   let { users, version } = await read(path);
   let looked = now();
   let reported: string | undefined;
@@ -35,7 +35,7 @@ export async function openHtpasswd(
     }
     return users;
   };
-  return new BasicAccess(current, compare);
+  return new BasicAccess(current, comparePassword);
 }
 
 async function read(path: string): Promise<{ users: Htpasswd; version: string }> {

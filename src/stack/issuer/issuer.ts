@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { JSONWebKeySet } from 'jose';
-import type { PrivateKey } from '../../trust/index.ts';
-import { json, type Answer, type Call, type Reply, type Service } from '../../wire/index.ts';
+import type { PrivateKey, PublicKey } from '../../trust/index.ts';
+import { comparePassword, json, type Answer, type Call, type Reply, type Service } from '../../wire/index.ts';
 import { Authorization } from './authorization.ts';
 import { DeviceApproval } from './device-approval.ts';
 import { DeviceFlows } from './device-flows.ts';
@@ -15,14 +15,16 @@ import { OAuthFault, oauthReply } from './oauth-fault.ts';
 import { PageFault } from './page.ts';
 import { PasswordLogin } from './password-login.ts';
 import { DEVICE_GRANT, TokenEndpoint } from './token-endpoint.ts';
-import { tokenKey, type TokenKey } from './token-key.ts';
+import { publishedTokenKey, tokenKey, type PublishedTokenKey, type TokenKey } from './token-key.ts';
+
+/** The first one signs; the others are published beside it, so that what they signed or will sign verifies. */
+export type IssuerKeys = readonly [PrivateKey, ...PublicKey[]];
 
 /** With what an issuer works. */
 export interface IssuerOptions {
   /** what tokens name as their issuer, and what stands before the paths: http or https, without a slash at its end */
   readonly url: string;
-  /** the first one signs; the others are published, so that what they signed or will sign verifies */
-  readonly keys: readonly [PrivateKey, ...PrivateKey[]];
+  readonly keys: IssuerKeys;
   readonly now: () => Date;
   /** from `decodeIssuerDocument`; nobody gets a token unless told */
   readonly document?: IssuerDocument;
@@ -40,17 +42,17 @@ export interface IdentityIssuer {
   /** The public keys, as they are published. */
   jwks(): JSONWebKeySet;
   /** Rotation: from now on the first of these signs, and all are published. @throws IssuerError `issuer-key-unsupported` */
-  replaceKeys(keys: readonly [PrivateKey, ...PrivateKey[]]): Promise<void>;
+  replaceKeys(keys: IssuerKeys): Promise<void>;
   /** From now on these get tokens; who has logged in already keeps what was begun. */
   replaceDocument(document: IssuerDocument): void;
 }
 
-type Keys = readonly [TokenKey, ...TokenKey[]];
+type Keys = readonly [TokenKey, ...PublishedTokenKey[]];
 type Routes = ReadonlyMap<string, Readonly<Partial<Record<'GET' | 'POST', Answer>>>>;
 
 const LIFETIME_S = 600;
 const DEVICE_INTERVAL_S = 2;
-/** seconds that what everybody may know is kept: a new key is published before it signs by more than this */
+/** seconds that what everybody may know is kept; who meets a key that is not among those asks anew */
 const PUBLIC = { 'cache-control': 'public, max-age=300' };
 
 /**
@@ -72,8 +74,6 @@ export async function createIssuer(options: IssuerOptions): Promise<IdentityIssu
   const url = options.url;
   let keys = await prepare(options.keys);
   let document = options.document ?? EMPTY_DOCUMENT;
-  const compare = async (password: string, hash: string): Promise<boolean> =>
-    (await import('bcryptjs')).compare(password, hash);
   const prefix = parsed.pathname === '/' ? '' : parsed.pathname;
   const context: IssuerContext = {
     url,
@@ -82,7 +82,7 @@ export async function createIssuer(options: IssuerOptions): Promise<IdentityIssu
     lifetime,
     deviceInterval,
     document: () => document,
-    passwords: new PasswordLogin(() => document.users, compare, now),
+    passwords: new PasswordLogin(() => document.users, comparePassword, now),
     forms: new FormGuard(parsed, `${prefix}/oidc`),
     mint: (request, login) => signToken(request, { key: keys[0], issuer: url, now: now() }, login),
   };
@@ -113,9 +113,8 @@ export function parseIssuerUrl(text: string): URL {
   );
 }
 
-async function prepare(keys: readonly [PrivateKey, ...PrivateKey[]]): Promise<Keys> {
-  const [first, ...others] = keys;
-  return [await tokenKey(first), ...(await Promise.all(others.map(tokenKey)))];
+async function prepare([first, ...others]: IssuerKeys): Promise<Keys> {
+  return [await tokenKey(first), ...(await Promise.all(others.map(publishedTokenKey)))];
 }
 
 function routesOf(context: IssuerContext, keys: () => Keys, jwks: () => JSONWebKeySet): Routes {
