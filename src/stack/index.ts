@@ -39,7 +39,14 @@ export { mintToken, SIGSTORE_AUDIENCE, type TokenMaker, type TokenRequest } from
 export type { RedirectUri } from './issuer/redirect-uri.ts';
 export { parseClaims, type Claims } from './issuer/subject.ts';
 export { KeyRingError, type KeyRingErrorCode } from './key/key-ring-error.ts';
-export { openKeyRing, type FirstStart, type KeyRing, type KeyRingOptions, type RingChange } from './key/key-ring.ts';
+export {
+  openKeyRing,
+  readActiveKey,
+  type FirstStart,
+  type KeyRing,
+  type KeyRingOptions,
+  type RingChange,
+} from './key/key-ring.ts';
 export { KEY_ROLES, type KeyRole } from './key/key-role.ts';
 export { ROTATIONS, type Rotation, type RotationOptions } from './key/plan-rotation.ts';
 export type { AuthorityAlgorithm, KeyDraft, RingKey, RingSettings } from './key/ring-key.ts';

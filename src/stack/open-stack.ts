@@ -11,9 +11,10 @@ import { openKeyRing, type KeyRing } from './key/key-ring.ts';
 import type { Rotation, RotationOptions } from './key/plan-rotation.ts';
 import type { AuthorityAlgorithm } from './key/ring-key.ts';
 import type { ShardOptions } from './log-shard.ts';
-import { LogShards, logsFolder, type ShardCheck } from './log-shards.ts';
+import { begunShards, LogShards, logsFolder, type ShardCheck } from './log-shards.ts';
+import { LogError } from './log/log-error.ts';
 import type { Witnesses } from './log/log-options.ts';
-import { issuanceOf, RunningServices, STACK_DATABASE, timestampIssuerOf } from './running-services.ts';
+import { issuanceOf, issuerKeysOf, RunningServices, STACK_DATABASE, timestampIssuerOf } from './running-services.ts';
 import { beginYear, shardHost } from './year-shard.ts';
 import { createClockGuard } from './timestamp/clock-guard.ts';
 import { createTimestampService } from './timestamp/timestamp-service.ts';
@@ -26,6 +27,8 @@ import { createTufRepository } from './tuf/tuf-repository.ts';
 export interface StackOptions {
   /** a directory that this process owns */
   readonly data: string;
+  /** whether it has served: its keys and databases must be there then, and are not made anew */
+  readonly served?: boolean | undefined;
   /** where clients reach it, without a slash at the end; the same at every start */
   readonly url: string;
   /** encrypts the keys */
@@ -107,18 +110,17 @@ export async function openStack(options: StackOptions): Promise<OpenedStack> {
   await using opened = new AsyncDisposableStack();
   const database = await SqliteDatabase.open(join(data, STACK_DATABASE));
   opened.defer(() => database.close());
+  // A table of no shards lets every log begin: where the logs are lost as well, under the keys of those that the world has seen.
+  if (options.served === true && (await begunShards(database)).size === 0)
+    throw new LogError(
+      'log-missing',
+      `this stack has served, and ${join(data, STACK_DATABASE)} is gone or empty: bring the data directory back from a backup (bulla restore); a log that is begun anew would be a fork`,
+    );
   const { witnesses, onPublished } = options;
   const shardOptions: ShardOptions = { directory: logsFolder(data), host, now, onWarning, witnesses, onPublished };
   const shards = await LogShards.open(database, ring, shardOptions);
   opened.defer(() => shards.close());
-  const [key, ...others] = await Promise.all(
-    ring
-      .of('issuer')
-      .toReversed()
-      .map((one) => ring.privateKey(one)),
-  );
-  if (key === undefined) throw new Error('internal error: the ring has no issuer key');
-  const issuer = await createIssuer({ keys: [key, ...others], url, document: accounts, now });
+  const issuer = await createIssuer({ keys: await issuerKeysOf(ring, now()), url, document: accounts, now });
   const authority = await openCertificateAuthority({
     ...(await issuanceOf(ring, shards)),
     database,
@@ -158,11 +160,11 @@ export async function openStack(options: StackOptions): Promise<OpenedStack> {
 }
 
 async function openRing(options: StackOptions, host: string): Promise<KeyRing> {
-  const { data, password, now, algorithm, offlineRoot, logHost } = options;
+  const { data, password, now, algorithm, offlineRoot, logHost, served } = options;
+  const place = { directory: join(data, 'keys'), password, now };
+  if (served === true) return await openKeyRing(place);
   return await openKeyRing({
-    directory: join(data, 'keys'),
-    password,
-    now,
+    ...place,
     first: {
       organization: 'bulla',
       logOrigin: shardHost(logHost, now()) ?? host,

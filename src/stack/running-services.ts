@@ -12,7 +12,7 @@ import {
 import type { Service } from '../wire/index.ts';
 import type { Issuance } from './certificate-authority/issuance/signing-authority.ts';
 import type { OpenedCertificateAuthority } from './certificate-authority/open-certificate-authority.ts';
-import type { IdentityIssuer } from './issuer/issuer.ts';
+import type { IdentityIssuer, IssuerKeys } from './issuer/issuer.ts';
 import type { KeyRing } from './key/key-ring.ts';
 import type { KeyRole } from './key/key-role.ts';
 import type { Rotation } from './key/plan-rotation.ts';
@@ -148,7 +148,7 @@ export class RunningServices implements OpenedStack {
 
   /** Switches the services to keys that are active by now; those of a rotation that could not be published at first are, too. */
   async #adopt(): Promise<void> {
-    const { shards, authority, timestamps, ring, now } = this.#parts;
+    const { shards, authority, timestamps, issuer, ring, now } = this.#parts;
     const active = activeKeys(ring);
     const changed = (...roles: readonly KeyRole[]): boolean =>
       roles.some((role) => active.get(role) !== this.#adopted.get(role));
@@ -159,6 +159,8 @@ export class RunningServices implements OpenedStack {
     }
     if (changed('ca', 'ct-log')) await authority.authority.replace(await issuanceOf(ring, shards));
     if (changed('tsa')) timestamps.replace(await timestampIssuerOf(ring));
+    // At every tick: the time of a retired key ends without a rotation.
+    await issuer.replaceKeys(await issuerKeysOf(ring, now()));
     this.#adopted = active;
   }
 }
@@ -184,6 +186,16 @@ export async function issuanceOf(ring: KeyRing, shards: LogShards): Promise<Issu
 export async function timestampIssuerOf(ring: KeyRing): Promise<TimestampIssuer> {
   const key = ring.active('tsa');
   return await createTimestampIssuer(certificateSigner(await ring.privateKey(key)), chainOf(key));
+}
+
+/** With which key tokens are signed, and by which others they may still be: as long as the longest of theirs lives. */
+export async function issuerKeysOf(ring: KeyRing, now: Date): Promise<IssuerKeys> {
+  const active = ring.active('issuer');
+  const others = ring
+    .of('issuer')
+    .filter(({ id, validFor: { end } }) => id !== active.id && (end === undefined || end > now))
+    .map(({ publicKey }) => publicKey);
+  return [await ring.privateKey(active), ...others.toReversed()];
 }
 
 function routesOf(parts: ServiceParts, v1: Service, v2: Service): readonly StackRoute[] {

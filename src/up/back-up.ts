@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { copyFile, mkdir, open, readdir } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { copyFile, mkdir, open, readdir, realpath } from 'node:fs/promises';
+import { dirname, isAbsolute, join, relative, sep } from 'node:path';
 import type { OpenedRegistry } from '../registry/index.ts';
 import type { OpenedStack } from '../stack/index.ts';
 import { disk, writeDurably } from '../store/index.ts';
@@ -48,9 +48,10 @@ const FOLDERS = ['keys', 'tuf'] as const;
  *     3. the registry: its database, then its objects   objects are never changed, and not deleted while they are copied
  *     4. backup.json, with the digest of every file     the folder is a backup from here on
  *
- * @throws UpError `backup-exists`; StoreError `full`, `io-failed`
+ * @throws UpError `backup-exists`, `backup-inside`; StoreError `full`, `io-failed`
  */
 export async function backUp({ data, to, stack, registry, now }: BackUpOptions): Promise<BackupManifest> {
+  await demandOutside(data, to);
   await mkdir(to, { mode: 0o700 }).catch((cause: unknown) => {
     throw new UpError('backup-exists', `cannot create ${to}: ${cause instanceof Error ? cause.message : ''}`, {
       cause,
@@ -65,6 +66,14 @@ export async function backUp({ data, to, stack, registry, now }: BackUpOptions):
   const manifest: BackupManifest = { format: 1, created: now.toISOString(), files };
   await writeDurably(disk, to, new Map([[BACKUP_MANIFEST, `${JSON.stringify(manifest, null, 1)}\n`]]));
   return manifest;
+}
+
+// A copy that lies in what is copied would be copied into itself, and be lost with what it is a copy of.
+async function demandOutside(data: string, to: string): Promise<void> {
+  const above = await realpath(dirname(to)).catch(() => dirname(to));
+  const way = relative(await realpath(data), above);
+  if (way !== '' && (way === '..' || way.startsWith(`..${sep}`) || isAbsolute(way))) return;
+  throw new UpError('backup-inside', `${to} lies in the data directory ${data}: a copy belongs elsewhere`);
 }
 
 /** All files below a folder. */

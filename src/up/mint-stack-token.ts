@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { join } from 'node:path';
-import { mintToken, openKeyRing } from '../stack/index.ts';
+import { mintToken, readActiveKey } from '../stack/index.ts';
 import { readSettings, SETTINGS_FILE } from './recorded-settings.ts';
 import { UpError } from './up-error.ts';
 
@@ -28,12 +28,11 @@ export async function mintStackToken(request: StackTokenRequest): Promise<string
   if (settings === undefined) {
     throw new UpError('stack-missing', `no stack was ever started in ${data}: bulla up --data ${data} makes one`);
   }
-  const ring = await openKeyRing({
+  const place = {
     directory: join(data, 'keys'),
     password: password === undefined ? undefined : Buffer.from(password),
-    now: () => now,
-  });
-  const key = await ring.privateKey(ring.active('issuer'));
+  };
+  const key = await readActiveKey(place, 'issuer');
   const lifetime = Math.round(lifetimeMs / 1000);
   return await mintToken({ subject, audience, claims, lifetime }, { key, issuer: settings.url, now });
 }

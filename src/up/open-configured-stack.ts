@@ -27,12 +27,13 @@ const MAX_FILE_BYTES = 4 * 1024 * 1024;
 export async function openConfiguredStack(
   options: StartStackOptions,
   settings: RecordedSettings,
-  now: () => Date,
+  { now, served }: { readonly now: () => Date; readonly served: boolean },
 ): Promise<OpenedStack> {
   const { data, password, onWarning, http = new HttpClient(), certificatesPerToken, checkpointCopy } = options;
   const { issuersFile, accountsFile } = options;
   return await openStack({
     data,
+    served,
     url: settings.url,
     password: password === undefined ? undefined : Buffer.from(password),
     algorithm: settings.curve === 'p384' ? 'ecdsa-p384' : 'ecdsa-p256',

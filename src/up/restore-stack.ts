@@ -49,9 +49,9 @@ export async function restoreStack(options: RestoreOptions): Promise<Restored> {
   const { from, data, onProgress, checkpoints, now } = options;
   const password = options.password === undefined ? undefined : Buffer.from(options.password);
   await demandAbsent(data);
-  const files = await checkBackup(from, onProgress);
   const staged = `${data}.new`;
-  await rm(staged, { recursive: true, force: true });
+  await clearStaged(staged);
+  const files = await checkBackup(from, onProgress);
   let newShards: readonly string[] = [];
   try {
     onProgress(`copying ${files} files`);
@@ -83,6 +83,24 @@ async function demandAbsent(data: string): Promise<void> {
   const { lstat } = await import('node:fs/promises');
   const found = await lstat(data).catch(() => undefined);
   if (found !== undefined) throw new UpError('backup-exists', `${data} exists already: restore into a new folder`);
+}
+
+const IN_BACKUP = new Set([BACKUP_MANIFEST, SETTINGS_FILE, 'rules.yaml', 'keys', 'logs', 'tuf', 'registry']);
+
+/** Removes what a restore that was broken off has left, and nothing that is somebody else's. */
+async function clearStaged(staged: string): Promise<void> {
+  const { readdir } = await import('node:fs/promises');
+  const names = await readdir(staged).catch((cause: unknown) => {
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return [];
+    throw new UpError('backup-exists', `cannot look into ${staged}, where the copy is made`, { cause });
+  });
+  const foreign = names.find((name) => !IN_BACKUP.has(name) && !name.startsWith('stack.db'));
+  if (foreign !== undefined)
+    throw new UpError(
+      'backup-exists',
+      `${staged}, where the copy is made, holds ${foreign.slice(0, 80)}, which no restore has left there: move it away`,
+    );
+  await rm(staged, { recursive: true, force: true });
 }
 
 /** @returns how many files it has */

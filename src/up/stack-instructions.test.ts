@@ -43,9 +43,12 @@ function recorded(told: string[]): OpenedStack {
   };
 }
 
+const TUF = { mirror: 'http://127.0.0.1/tuf', root: '/stack/public/root.json' };
+
 function instructionsOf(told: string[]): ReturnType<typeof stackInstructions> {
   return stackInstructions(recorded(told), {
     published: async () => void told.push('published'),
+    trustAnchor: () => ({ ...TUF, rootChecksum: told.includes('rotate root {}') ? 'new' : 'old' }),
     async backUp(to) {
       told.push(`back up ${to}`);
       return { to };
@@ -57,7 +60,9 @@ describe('an instruction', () => {
   test('to rotate is passed on, and files for clients are written before it is answered', async () => {
     const told: string[] = [];
     const { rotate } = instructionsOf(told);
-    assert.deepEqual(await rotate?.({ role: 'ca' }), { rotated: 'ca', activated: [], retired: [] });
+    const nobody = { activated: [], retired: [] };
+    const tuf = { ...TUF, rootChecksum: 'old' };
+    assert.deepEqual(await rotate?.({ role: 'ca' }), { rotated: 'ca', ...nobody, rootChanged: false, tuf });
     await rotate?.({ role: 'log', offlineKeys: '/vault', compromised: true });
     assert.deepEqual(told, [
       'rotate ca {}',
@@ -65,6 +70,12 @@ describe('an instruction', () => {
       'rotate log {"offlineKeys":"/vault","overlapMs":0}',
       'published',
     ]);
+  });
+
+  test('to rotate what changes the TUF root is answered with what new clients begin with', async () => {
+    const answer = await instructionsOf([])['rotate']?.({ role: 'root' });
+    const tuf = { ...TUF, rootChecksum: 'new' };
+    assert.deepEqual(answer, { rotated: 'root', activated: [], retired: [], rootChanged: true, tuf });
   });
 
   test('to back up is carried out while no key changes', async () => {

@@ -5,10 +5,22 @@ import type { Json } from '../wire/index.ts';
 import type { Instruction } from './instructions.ts';
 import { UpError } from './up-error.ts';
 
+/** With what a client begins to trust a stack: the parts of `initialize`. */
+export interface TrustAnchor {
+  /** a URL */
+  readonly mirror: string;
+  /** a URL that stays what it is */
+  readonly root: string;
+  /** SHA-256 of what is there, in hex */
+  readonly rootChecksum: string;
+}
+
 /** What the instructions need beside the stack. */
 export interface InstructionParts {
-  /** writes the files for clients anew */
+  /** Writes the files for clients anew. */
   published(): Promise<void>;
+  /** with which TUF root clients begin, as it is now */
+  trustAnchor(): TrustAnchor;
   /** copies everything into a new folder */
   backUp(to: string): Promise<object>;
 }
@@ -19,12 +31,15 @@ export function stackInstructions(stack: OpenedStack, parts: InstructionParts): 
     rotate: async ({ role, offlineKeys, compromised }) => {
       const rotation = ROTATIONS.find((known) => known === role);
       if (rotation === undefined) throw malformed('role', role, ROTATIONS.join(', '));
+      const before = parts.trustAnchor();
       const { activated, retired } = await stack.rotate(rotation, {
         offlineKeys: pathOf('offlineKeys', offlineKeys),
         ...(compromised === true ? { overlapMs: 0 } : {}),
       });
       await parts.published();
-      return rotated(rotation, { activated, retired });
+      const tuf = parts.trustAnchor();
+      const rootChanged = tuf.rootChecksum !== before.rootChecksum;
+      return { ...rotated(rotation, { activated, retired }), rootChanged, tuf };
     },
     backup: async ({ to }) => {
       const folder = pathOf('to', to);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { TrustAnchor } from './stack-instructions.ts';
 import type { AnsweredRequest, HttpClient, TlsFiles } from '../wire/index.ts';
 
 /** How a stack is started. */
@@ -39,6 +40,8 @@ export interface StartStackOptions {
   readonly http?: HttpClient | undefined;
   /** told once the data directory is this process's alone: what an earlier one has left may be put away from here on */
   readonly onOwned?: (() => void) | undefined;
+  /** told when the TUF root has changed while the stack serves: what a new client was told to begin with is no longer the newest */
+  readonly onNewRoot?: ((anchor: TrustAnchor) => void) | undefined;
   readonly onWarning: (message: string) => void;
   readonly log?: ((request: AnsweredRequest) => void) | undefined;
 }

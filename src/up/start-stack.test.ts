@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { decodeProtectedHeader } from 'jose';
+import { newClientKey } from '../stack/certificate-authority/certificate-authority.fixture.ts';
 import { firstRules } from '../stack/index.ts';
 import { instruct } from './instructions.ts';
 import { mintStackToken } from './mint-stack-token.ts';
 import type { StartStackOptions } from './start-options.ts';
-import { startStack } from './start-stack.ts';
+import { startStack, type RunningStack } from './start-stack.ts';
 
 let folder: string;
 before(async () => {
@@ -18,6 +21,19 @@ after(() => rm(folder, { recursive: true, force: true }));
 
 function options(name: string, more: Partial<StartStackOptions> = {}): StartStackOptions {
   return { data: join(folder, name), listen: { host: '127.0.0.1', port: 0 }, onWarning: () => {}, ...more };
+}
+
+type ClientKey = Awaited<ReturnType<typeof newClientKey>>;
+
+async function askForCertificate(
+  { endpoints }: RunningStack,
+  token: string,
+  { pem, proof }: ClientKey,
+): Promise<Response> {
+  const publicKey = { algorithm: 'ECDSA', content: pem };
+  const body = { publicKeyRequest: { publicKey, proofOfPossession: proof.toString('base64') } };
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  return await fetch(`${endpoints.fulcio}/api/v2/signingCert`, { method: 'POST', headers, body: JSON.stringify(body) });
 }
 
 describe('a stack that starts', () => {
@@ -64,10 +80,36 @@ describe('a stack that starts', () => {
     await again.close();
   });
 
+  for (const [what, lost, refusal] of [
+    [
+      'the database of what was begun',
+      ['stack.db'],
+      { code: 'log-missing', message: /stack\.db is gone or empty.*fork/ },
+    ],
+    ['all databases', ['stack.db', 'logs'], { code: 'log-missing' }],
+    ['the keys', ['keys'], { code: 'ring-missing', message: /or they are lost/ }],
+    ['the keys and all that they signed', ['keys', 'tuf', 'stack.db', 'logs'], { code: 'ring-missing' }],
+    ['the settings', ['stack.json'], { code: 'settings-malformed', message: /stack\.json is gone/ }],
+    ['the settings and what was published', ['stack.json', 'public'], { code: 'settings-malformed' }],
+  ] as const)
+    test(`that has lost ${what} makes nothing of it anew`, async () => {
+      const name = `lost ${what}`;
+      await (await startStack(options(name))).close();
+      const data = join(folder, name);
+      for (const entry of await readdir(data))
+        if (lost.some((one) => entry.startsWith(one))) await rm(join(data, entry), { recursive: true });
+      // twice: what the first attempt leaves must not make the second
+      await assert.rejects(startStack(options(name)), refusal);
+      await assert.rejects(startStack(options(name)), refusal);
+      const left = await readdir(data);
+      for (const one of ['keys', 'logs', 'stack.json'])
+        if (lost.some((entry) => entry === one)) assert.ok(!left.includes(one), `${one} was not made`);
+    });
+
   test('writes files for clients, and nothing half', async () => {
     const stack = await startStack(options('public'));
     assert.equal(stack.firstStart, true);
-    assert.match(stack.rootChecksum, /^[0-9a-f]{64}$/);
+    assert.match(stack.trustAnchor().rootChecksum, /^[0-9a-f]{64}$/);
     const files = await readdir(join(folder, 'public', 'public'));
     assert.deepEqual(files.toSorted(), [
       'ctfe.pub',
@@ -99,8 +141,77 @@ describe('a stack that runs', () => {
     await stack.close();
   });
 
+  test('says with which root new clients begin, once it has changed, and a later start says the same', async () => {
+    const told: string[] = [];
+    const data = join(folder, 'anchored');
+    const stack = await startStack(options('anchored', { onNewRoot: ({ rootChecksum }) => told.push(rootChecksum) }));
+    const checksum = async (): Promise<string> =>
+      createHash('sha256')
+        .update(await readFile(stack.endpoints.tufRoot))
+        .digest('hex');
+    const first = stack.trustAnchor();
+    assert.equal(first.rootChecksum, await checksum());
+    await instruct(data, 'rotate', { role: 'ca' });
+    assert.deepEqual(told, []);
+    for (const role of ['root', 'tuf-targets', 'tuf-snapshot', 'tuf-timestamp']) {
+      const { rootChanged, tuf } = await instruct(data, 'rotate', { role });
+      assert.equal(rootChanged, true);
+      const root: string = `${stack.endpoints.tuf}/${told.length + 1}.root.json`;
+      assert.deepEqual(tuf, { mirror: first.mirror, root, rootChecksum: await checksum() });
+      assert.equal(told.at(-1), await checksum());
+    }
+    assert.equal(new Set([first.rootChecksum, ...told]).size, 5);
+    await stack.close();
+    const again = await startStack(options('anchored'));
+    assert.equal(again.trustAnchor().rootChecksum, told.at(-1));
+    // what was printed before is good for ever
+    const firstRoot = Buffer.from(await (await fetch(first.root)).arrayBuffer());
+    assert.equal(createHash('sha256').update(firstRoot).digest('hex'), first.rootChecksum);
+    await again.close();
+  });
+
+  test('takes the tokens of its issuer before and after a rotation of its key, and of a compromised one none', async () => {
+    let now = new Date('2026-11-22T12:00:00Z');
+    const data = join(folder, 'issuer');
+    const start = () => startStack(options('issuer', { now: () => now }));
+    let stack = await start();
+    const subject = 'dev@example.com';
+    const mint = (lifetimeMs: number): Promise<string> =>
+      mintStackToken({ data, subject, audience: 'sigstore', claims: {}, lifetimeMs, now });
+    const keyIds = async (): Promise<readonly string[]> => {
+      const { keys } = (await (await fetch(`${stack.endpoints.issuer}/oidc/keys`)).json()) as {
+        keys: { kid: string }[];
+      };
+      return keys.map(({ kid }) => kid);
+    };
+    const ask = async (token: string): Promise<number> =>
+      (await askForCertificate(stack, token, await newClientKey(subject))).status;
+    const old = await mint(86_400_000);
+    assert.equal(await ask(old), 200);
+    await instruct(data, 'rotate', { role: 'issuer' });
+    const fresh = await mint(86_400_000);
+    const [oldKey, newKey] = [old, fresh].map((token) => decodeProtectedHeader(token).kid);
+    assert.notEqual(newKey, oldKey, 'bulla token signs with the new key');
+    assert.deepEqual(await keyIds(), [newKey, oldKey]);
+    // both, until the last second of the longest token, and across a restart
+    now = new Date(now.getTime() + 86_399_000);
+    await stack.close();
+    stack = await start();
+    assert.deepEqual(await keyIds(), [newKey, oldKey]);
+    for (const token of [old, fresh]) assert.equal(await ask(token), 200);
+    now = new Date(now.getTime() + 3_602_000);
+    await stack.close();
+    stack = await start();
+    assert.deepEqual(await keyIds(), [newKey], 'a day and an hour later it is published no more');
+    const known = await mint(600_000);
+    assert.equal(await ask(known), 200);
+    await instruct(data, 'rotate', { role: 'issuer', compromised: true });
+    assert.equal(await ask(known), 401, 'a token by a key that others know');
+    assert.equal(await ask(await mint(600_000)), 200);
+    await stack.close();
+  });
+
   test('gives a token no more certificates than it is set to', async () => {
-    const { newClientKey } = await import('../stack/certificate-authority/certificate-authority.fixture.ts');
     const stack = await startStack(options('limited', { certificatesPerToken: 1 }));
     const subject = 'dev@example.com';
     const data = join(folder, 'limited');
@@ -112,13 +223,7 @@ describe('a stack that runs', () => {
       lifetimeMs: 60_000,
       now: new Date(),
     });
-    const ask = async ({ pem, proof }: Awaited<ReturnType<typeof newClientKey>>): Promise<number> => {
-      const publicKey = { algorithm: 'ECDSA', content: pem };
-      const body = { publicKeyRequest: { publicKey, proofOfPossession: proof.toString('base64') } };
-      const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
-      const url = `${stack.endpoints.fulcio}/api/v2/signingCert`;
-      return (await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) })).status;
-    };
+    const ask = async (key: ClientKey): Promise<number> => (await askForCertificate(stack, token, key)).status;
     const key = await newClientKey(subject);
     assert.equal(await ask(key), 200);
     assert.equal(await ask(key), 200, 'the same request again is the same certificate');

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-import { mkdir } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { lstat, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { demandProtection, openRegistry } from '../registry/index.ts';
 import type { OpenedStack } from '../stack/index.ts';
@@ -13,16 +14,17 @@ import { openConfiguredStack } from './open-configured-stack.ts';
 import { readSettings, SETTINGS_FILE, writeSettings } from './recorded-settings.ts';
 import { routed } from './routes.ts';
 import { placeOf, settingsOf } from './settle-settings.ts';
-import { stackInstructions } from './stack-instructions.ts';
+import { stackInstructions, type TrustAnchor } from './stack-instructions.ts';
 import type { StartStackOptions } from './start-options.ts';
+import { UpError } from './up-error.ts';
 
 /** A stack that serves. */
 export interface RunningStack {
   readonly endpoints: StackEndpoints;
   /** keys were made */
   readonly firstStart: boolean;
-  /** SHA-256 of the TUF root, in hex: for `cosign initialize --root-checksum` */
-  readonly rootChecksum: string;
+  /** With what clients begin to trust it, as it is now: a rotation changes the root. */
+  trustAnchor(): TrustAnchor;
   /** The rules in force, one line each. */
   rules(): readonly string[];
   /** Variables by which cosign 2 trusts the stack without `initialize`. */
@@ -58,6 +60,8 @@ export async function startStack(options: StartStackOptions): Promise<RunningSta
   options.onOwned?.();
   const settingsFile = join(data, SETTINGS_FILE);
   const recorded = await readSettings(settingsFile);
+  const served = await hasServed(data);
+  if (recorded === undefined && (served || (await isThere(join(data, 'keys'))))) throw lostSettings(settingsFile);
   demandShortPath(instructionSocket(directory.path));
   const { host, port } = placeOf(options, recorded);
   demandProtection('the stack', { ...options, host });
@@ -66,7 +70,7 @@ export async function startStack(options: StartStackOptions): Promise<RunningSta
   opened.defer(() => server.close());
   const settings = settingsOf(options, recorded, server);
   if (recorded === undefined) await writeSettings(settingsFile, settings);
-  const stack = await openConfiguredStack(options, settings, now);
+  const stack = await openConfiguredStack(options, settings, { now, served });
   opened.defer(() => stack.close());
   const registry = await openRegistry({
     data: join(data, REGISTRY_FOLDER),
@@ -77,14 +81,24 @@ export async function startStack(options: StartStackOptions): Promise<RunningSta
   });
   opened.defer(() => registry.close());
   registry.reachedAt(new URL(settings.url).host);
-  const publish = publisher(stack, data);
-  await publish();
+  const endpoints = stackEndpoints(settings.url, join(data, PUBLIC_FOLDER));
+  const trustAnchor = (): TrustAnchor => anchorOf(endpoints.tuf, stack.publicFiles().get('root.json'));
+  const write = publisher(stack, data);
+  await write();
+  let announced = trustAnchor().rootChecksum;
+  const publish = async (): Promise<void> => {
+    await write();
+    const anchor = trustAnchor();
+    if (anchor.rootChecksum !== announced) options.onNewRoot?.(anchor);
+    announced = anchor.rootChecksum;
+  };
   const health = healthService(() => stack.troubles());
   const instructions = await serveSocket({
     socket: instructionSocket(data),
     service: instructionService(
       stackInstructions(stack, {
         published: publish,
+        trustAnchor,
         backUp: (to) => backUp({ data, to, stack, registry, now: now() }),
       }),
     ),
@@ -105,13 +119,12 @@ export async function startStack(options: StartStackOptions): Promise<RunningSta
     ]),
   );
   const running = opened.move();
-  const folder = join(data, PUBLIC_FOLDER);
   return {
-    endpoints: stackEndpoints(settings.url, folder),
+    endpoints,
     firstStart: recorded === undefined,
-    rootChecksum: await checksum(stack),
+    trustAnchor,
     rules: () => stack.describeRules(),
-    cosign2Environment: () => ENVIRONMENT_FILES.map(([name, file]) => [name, join(folder, file)] as const),
+    cosign2Environment: () => ENVIRONMENT_FILES.map(([name, file]) => [name, join(data, PUBLIC_FOLDER, file)] as const),
     // The port first: requests that are under way need everything else.
     async close() {
       await server.close();
@@ -160,11 +173,30 @@ async function tick(
   await publish();
 }
 
-async function checksum(stack: OpenedStack): Promise<string> {
-  const { createHash } = await import('node:crypto');
-  return createHash('sha256')
-    .update(stack.publicFiles().get('root.json') ?? new Uint8Array())
-    .digest('hex');
+// By its number, under which it stays for ever: clients that begin with a root that was replaced since follow to the newest.
+function anchorOf(mirror: string, root: Uint8Array = new Uint8Array()): TrustAnchor {
+  const { signed } = JSON.parse(Buffer.from(root).toString()) as { readonly signed: { readonly version: number } };
+  const rootChecksum = createHash('sha256').update(root).digest('hex');
+  return { mirror, root: `${mirror}/${signed.version}.root.json`, rootChecksum };
+}
+
+/** Whether a start has come so far that clients may know the stack: then nothing that is missing is made anew. */
+async function hasServed(data: string): Promise<boolean> {
+  return await isThere(join(data, PUBLIC_FOLDER, 'root.json'));
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await lstat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+function lostSettings(path: string): UpError {
+  return new UpError(
+    'settings-malformed',
+    `${path} is gone, and the keys of a stack are there: bring it back from a backup; without it clients would be told of another address`,
+  );
 }
 
 function messageOf(error: unknown): string {

@@ -16,6 +16,7 @@ export type UpErrorCode =
   | 'instruction-denied'
   | 'instruction-failed'
   | 'backup-exists'
+  | 'backup-inside'
   | 'backup-malformed'
   | 'checkpoint-missing'
   | 'checkpoint-malformed'

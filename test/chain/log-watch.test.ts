@@ -5,6 +5,7 @@ import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
+import { startStack } from '../../src/up/index.ts';
 import { Machine } from './bulla.ts';
 import { assertRefused } from './refusal.ts';
 import {
@@ -236,6 +237,33 @@ describe('bulla doctor', () => {
     assert.equal(well, true);
     assert.equal(findings.length, 8);
     assert.deepEqual([...new Set(findings.map(({ outcome }) => outcome))], ['ok']);
+  });
+
+  test('says that the clock has jumped, and lets the timestamps go on once an operator says that it is right', async () => {
+    let ahead = 0;
+    const running = await startStack({
+      data: at('jumped'),
+      listen: { host: '127.0.0.1', port: 0 },
+      now: () => new Date(Date.now() + ahead),
+      onWarning: () => {},
+    });
+    try {
+      const failed = async (...flags: readonly string[]): Promise<readonly string[]> => {
+        const { stdout } = await onMachine(machine, ['doctor', '--data', 'jumped', '--json', ...flags]);
+        return (JSON.parse(stdout) as Examined).findings.flatMap(({ outcome, name }) =>
+          outcome === 'failed' ? [name] : [],
+        );
+      };
+      // two seconds: more than timestamps may be wrong by, and less than clients notice
+      ahead = 2000;
+      const stopped = await failed();
+      for (const name of ['stack answers', 'log of Rekor v2 and timestamps']) assert.ok(stopped.includes(name), name);
+      ahead = 0;
+      assert.deepEqual(await failed(), stopped, 'by itself it stays stopped');
+      assert.deepEqual(await failed('--clock-is-right'), []);
+    } finally {
+      await running.close();
+    }
   });
 
   test('takes a token that is given, as text or in a file', async () => {

@@ -9,11 +9,13 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { after, before, describe, test } from 'node:test';
+import { instruct } from '../../src/up/index.ts';
 import { Machine } from './bulla.ts';
 import { assertRefused } from './refusal.ts';
 import {
@@ -134,6 +136,40 @@ describe('bulla backup', () => {
       );
     }
     assertRefused(await onMachine(machine, ['backup', '--data', 'stack']), { code: 1, says: /--to is required/ });
+    symlinkSync(at('stack', 'keys'), at('by-another-name'));
+    for (const to of ['stack/copy', 'stack/keys/copy', 'stack/registry/objects/copy', 'by-another-name/copy']) {
+      const { code, stderr } = await onMachine(machine, ['backup', '--data', 'stack', '--to', to]);
+      assert.equal(code, 1);
+      assert.match(stderr, /lies in the data directory .*: a copy belongs elsewhere/);
+      assert.equal(existsSync(at(to)), false);
+    }
+    rmSync(at('by-another-name'));
+  });
+
+  test('of a stack that is killed meanwhile is one, or none that anybody could take for one', async () => {
+    let running = await startUp(machine, [], { data: 'killed' });
+    let finished = 0;
+    for (const [turn, wait] of [0, 8, 20, 45, 90, 180, 400].entries()) {
+      const to = at(`killed-${turn}`);
+      const copying = instruct(at('killed'), 'backup', { to }).then(
+        () => true,
+        () => false,
+      );
+      await sleep(wait);
+      await running.stop('SIGKILL');
+      const done = await copying;
+      if (done) finished += 1;
+      const restored = await onMachine(machine, ['restore', '--from', to, '--data', `from-${turn}`, '--new-shard']);
+      assert.equal(restored.code, existsSync(join(to, 'backup.json')) ? 0 : 1, restored.stderr);
+      assert.ok(restored.code === 0 || !done, 'what was answered is a backup');
+      assert.ok(!existsSync(at(`from-${turn}.new`)));
+      rmSync(to, { recursive: true, force: true });
+      running = await startUp(machine, [], { data: 'killed' });
+      const token = await tokenOf(machine, 'killed', 'dev@example.com');
+      assert.equal(await judge(running.endpoints, await sealBlob(running, token)), 'trusted');
+    }
+    assert.ok(finished < 7, 'some were broken off');
+    await stopWell(running);
   });
 
   test('while keys rotate has the log of every key that it has', async () => {
@@ -269,9 +305,18 @@ describe('bulla restore', () => {
     assert.deepEqual(readdirSync(at('there')), []);
   });
 
+  test('refuses to make the copy in a folder of somebody else, and leaves that as it is', async () => {
+    mkdirSync(at('mine.new'));
+    writeFileSync(at('mine.new', 'notes.txt'), 'mine');
+    const refused = await restore('late', 'mine', '--checkpoint', 'copies');
+    assertRefused(refused, { code: 1, says: /mine\.new, where the copy is made, holds notes\.txt/ });
+    assert.equal(readFileSync(at('mine.new', 'notes.txt'), 'utf8'), 'mine');
+    rmSync(at('mine.new'), { recursive: true });
+  });
+
   test('accepts the newest backup, and everybody goes on: logs, clients by TUF, the registry', async () => {
-    mkdirSync(at('stack.new'));
-    writeFileSync(at('stack.new', 'of an attempt that was killed'), '');
+    mkdirSync(at('stack.new', 'keys'), { recursive: true });
+    writeFileSync(at('stack.new', 'keys', 'of an attempt that was killed'), '');
     const { code, stderr } = await restore('late', 'stack', '--checkpoint', 'copies');
     assert.equal(code, 0, stderr);
     assert.match(stderr, /^checking \d+ files\ncopying \d+ files\nrestored .*; start it with bulla up --data /);

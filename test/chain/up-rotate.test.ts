@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeSigningConfig, decodeTrustedRoot } from '../../src/trust/index.ts';
+import { instruct } from '../../src/up/index.ts';
 import { Machine } from './bulla.ts';
 import { assertRefused } from './refusal.ts';
 import {
@@ -50,6 +53,10 @@ async function rotate(data: string, role: string, ...flags: readonly string[]): 
   return JSON.parse(stdout) as Rotated;
 }
 
+function checksumOf(file: string): string {
+  return createHash('sha256').update(readFileSync(file)).digest('hex');
+}
+
 async function sealBoth(stack: ChainStack): Promise<readonly SealedBlob[]> {
   const token = await tokenOf(machine, stack.data, 'dev@example.com');
   return [await sealBlob(stack, token, { version: 1 }), await sealBlob(stack, token, { version: 2 })];
@@ -73,7 +80,12 @@ describe('bulla keys rotate', () => {
     log: ['log-v1', 'log-v2'],
     tsa: ['tsa'],
     root: ['tuf-root'],
+    'tuf-targets': ['tuf-targets'],
+    'tuf-snapshot': ['tuf-snapshot'],
+    'tuf-timestamp': ['tuf-timestamp'],
+    issuer: ['issuer'],
   };
+  let roots = 1;
   for (const [role, replaced] of Object.entries(roles)) {
     test(`${role}: what was sealed before verifies, what is sealed from now on too, and clients are told in one step`, async () => {
       const root = readFileSync(stack.endpoints.trustedRoot, 'utf8');
@@ -85,12 +97,35 @@ describe('bulla keys rotate', () => {
       for (const { trustedUntil } of retired) assert.ok(Date.parse(trustedUntil) - began > 23 * 3600_000);
       sealed.push(...(await sealBoth(stack)));
       for (const one of sealed) assert.equal(await judge(stack.endpoints, one), 'trusted');
-      assert.equal(readFileSync(stack.endpoints.trustedRoot, 'utf8') === root, role === 'root');
+      const ofRepository = role === 'root' || role.startsWith('tuf-');
+      if (ofRepository) roots += 1;
+      assert.equal(readFileSync(stack.endpoints.trustedRoot, 'utf8') === root, ofRepository || role === 'issuer');
       const tuf = JSON.parse((await ask(`${stack.endpoints.tuf}/root.json`)).text) as { signed: { version: number } };
-      assert.equal(tuf.signed.version, role === 'root' ? 2 : 1);
+      assert.equal(tuf.signed.version, roots);
       assert.equal((await ask(`${stack.endpoints.tuf}/root.json`)).text, readFileSync(stack.endpoints.tufRoot, 'utf8'));
     });
   }
+
+  test('says how new clients begin where that has changed, and so does the next start', async () => {
+    const line = () =>
+      `cosign initialize --mirror ${stack.endpoints.tuf} --root ${stack.endpoints.tuf}/${roots}.root.json --root-checksum ${checksumOf(stack.endpoints.tufRoot)}`;
+    const first = line();
+    const quiet = await onMachine(machine, ['keys', 'rotate', '--data', 'stack', 'issuer']);
+    assert.doesNotMatch(quiet.stderr, /initialize/);
+    const { stderr } = await onMachine(machine, ['keys', 'rotate', '--data', 'stack', 'root']);
+    roots += 1;
+    assert.notEqual(line(), first);
+    // what was printed before leads to the same trust
+    for (const printed of [first, line()]) {
+      const words = printed.split(' ').slice(1);
+      assert.equal((await onMachine(machine, words)).code, 0, printed);
+    }
+    assert.ok(stderr.includes(line()), stderr);
+    assert.ok(stack.running.stderr().includes(line()), 'the stack itself says it, too');
+    await stopWell(stack);
+    stack = await startUp(machine);
+    assert.ok(stack.running.stderr().includes(line()) && !stack.running.stderr().includes(first));
+  });
 
   test('is followed by a client that was initialized before all of it, and by a new one', async () => {
     await initializeClient(machine, stack, 'late');
@@ -111,7 +146,7 @@ describe('bulla keys rotate', () => {
     const old = ring.keys.find(({ id, state }) => id.startsWith('log-v2-') && state === 'retired')?.id ?? '';
     assert.ok(names.includes(`${old}.db`));
     assert.equal(Number((await ask(`${stack.endpoints.rekor2}/shards/${old}/checkpoint`)).text.split('\n')[1]), 3);
-    assert.equal(await logSize(stack.endpoints), 3);
+    assert.equal(await logSize(stack.endpoints), sealed.length / 2 - 3);
     const proposal = new Proposer().v2('too late');
     const refused = await post(`${stack.endpoints.rekor2}/shards/${old}/api/v2/log/entries`, proposal);
     assert.equal(refused.status, 405, refused.text);
@@ -164,9 +199,32 @@ describe('bulla keys rotate', () => {
   });
 
   test('refuses what is no role', async () => {
-    const { code, stderr } = await onMachine(machine, ['keys', 'rotate', '--data', 'stack', 'issuer']);
+    const { code, stderr } = await onMachine(machine, ['keys', 'rotate', '--data', 'stack', 'tuf']);
     assert.equal(code, 1);
-    assert.match(stderr, /'issuer' is no role; expected one of ca, ctlog, log, tsa, root/);
+    assert.match(stderr, /'tuf' is no role; expected one of ca, ctlog, log, tsa, root, tuf-targets, .*, issuer/);
+  });
+});
+
+describe('a stack that is killed while it rotates', () => {
+  test('goes on with the old key or the new one, and clients of before follow', async () => {
+    let stack = await startUp(machine, [], { data: 'killed' });
+    const root = join(machine.home, 'killed-root.json');
+    cpSync(stack.endpoints.tufRoot, root);
+    const sealed = await sealBoth(stack);
+    const roles = ['ca', 'root', 'log', 'tuf-timestamp', 'issuer', 'tsa', 'tuf-targets', 'ctlog', 'tuf-snapshot'];
+    for (const [turn, role] of roles.entries()) {
+      const rotating = instruct(join(machine.work, 'killed'), 'rotate', { role }).catch(() => undefined);
+      await sleep(turn * 6);
+      await stack.stop('SIGKILL');
+      await rotating;
+      stack = await startUp(machine, [], { data: 'killed' });
+      for (const one of [...sealed, ...(await sealBoth(stack))])
+        assert.equal(await judge(stack.endpoints, one), 'trusted', role);
+      const initialize = ['initialize', '--mirror', stack.endpoints.tuf, '--root', root];
+      const followed = await onMachine(machine, initialize);
+      assert.equal(followed.code, 0, `${role}: ${followed.stderr}`);
+    }
+    await stopWell(stack);
   });
 });
 
@@ -184,7 +242,7 @@ describe('a stack with --offline-root', () => {
     cpSync(folder, vault, { recursive: true });
     rmSync(folder, { recursive: true });
     const early = await sealBoth(stack);
-    for (const role of ['ca', 'log', 'tsa', 'root']) {
+    for (const role of ['ca', 'log', 'tsa', 'root', 'tuf-targets', 'tuf-timestamp']) {
       const refused = await onMachine(machine, ['keys', 'rotate', '--data', 'apart', role]);
       assertRefused(refused, { code: 1, says: /kept offline.* names? a directory|kept offline.*: name a directory/ });
     }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after } from 'node:test';
 import { decodeTrustedRoot, type TrustedRoot } from '../../src/trust/index.ts';
 import { interop } from './clients.ts';
-import { announcedVariables, demand, oneStack, serviceFlags, wrongDemands, writeIn } from './keyless.ts';
+import { announcedVariables, demand, DEVELOPER, oneStack, serviceFlags, wrongDemands, writeIn } from './keyless.ts';
 import { BULLA, Lab, pushImages, SINGLE, succeed, type LabStack } from './lab.ts';
 
 // `bulla keys rotate` gives a running stack new keys. Clients that were told of it before go on signing and verifying, and what they had
@@ -23,14 +23,18 @@ const ROLES: Readonly<Record<string, (root: TrustedRoot) => number>> = {
   ctlog: ({ certificateLogs }) => certificateLogs.length,
   log: ({ logs }) => logs.length,
   tsa: ({ timestampAuthorities }) => timestampAuthorities.length,
-  root: () => 0,
 };
+
+/** Those of the repository's own keys and of the issuer change nothing there. */
+const OTHERS = ['root', 'tuf-targets', 'tuf-snapshot', 'tuf-timestamp', 'issuer'] as const;
+const ROTATIONS = [...Object.keys(ROLES), ...OTHERS];
 
 /** A program and its home, which was told of the stack by its first root. */
 interface Client {
   readonly program: string;
   readonly home: string;
-  sign(blob: string, bundle: string): Promise<void>;
+  /** @param token one of before unless told */
+  sign(blob: string, bundle: string, token?: string): Promise<void>;
   verify(blob: string, bundle: string, demanded: readonly string[]): Promise<number>;
   /** asks the TUF repository what is new, by the first root */
   refresh(): Promise<void>;
@@ -59,9 +63,9 @@ async function newClient(
     program,
     home,
     refresh,
-    sign: async (blob, bundle) => {
+    sign: async (blob, bundle, by = token) => {
       const args = ['sign-blob', '--yes', ...signFlags(stack), '--bundle', bundle, blob];
-      await succeed(program, args, home, { SIGSTORE_ID_TOKEN: token });
+      await succeed(program, args, home, { SIGSTORE_ID_TOKEN: by });
     },
     verify: async (blob, bundle, demanded) =>
       (await lab.run(program, ['verify-blob', ...demanded, '--bundle', bundle, blob], { home })).code,
@@ -117,16 +121,18 @@ async function rotate(stack: LabStack, role: string): Promise<void> {
   assert.equal(run.code, 0, run.stderr);
 }
 
-for (const [role, count] of Object.entries(ROLES)) {
+for (const role of ROTATIONS) {
   interop(
     `clients go on after the rotation of ${role}, and what they signed before stays good`,
     CLIENTS,
     async (programs) => {
       const { stack } = await ready();
       const party = await (gathered ??= gather(...programs));
-      const before = count(trustedRoot(stack));
+      const count = ROLES[role];
+      const before = trustedRoot(stack);
       await rotate(stack, role);
-      if (role !== 'root') assert.ok(count(trustedRoot(stack)) > before, `the trusted root names one more ${role}`);
+      if (count === undefined) assert.deepEqual(trustedRoot(stack), before);
+      else assert.ok(count(trustedRoot(stack)) > count(before), `the trusted root names one more ${role}`);
       await party.two.refresh();
       await sealByAll(party, `after-${role}`);
       await verifyOutermost(party);
@@ -161,12 +167,27 @@ interop('images that were signed before every rotation stay good', CLIENTS, asyn
   const env = { SIGSTORE_ID_TOKEN: token };
   await succeed(cosign2, ['sign', '--yes', ...serviceFlags(stack), image], party.two.home, env);
   await succeed(cosign3, ['sign', '--yes', image], party.three.home, env);
-  for (const role of Object.keys(ROLES)) await rotate(stack, role);
+  for (const role of ROTATIONS) await rotate(stack, role);
   await party.two.refresh();
   await succeed(cosign2, ['verify', '--rekor-url', stack.endpoints.rekor, ...demand(stack), image], party.two.home);
   await succeed(cosign3, ['verify', ...demand(stack), image], party.three.home);
   const trust = ['--trusted-root', stack.endpoints.trustedRoot];
   await succeed(BULLA, ['verify', ...trust, ...demand(stack), image], party.bulla.home);
+});
+
+interop('tokens by the old key of the issuer and by the new one are taken', CLIENTS, async ([cosign2, cosign3]) => {
+  const { stack, token: old } = await ready();
+  const party = await (gathered ??= gather(cosign2, cosign3));
+  await rotate(stack, 'issuer');
+  const fresh = await stack.token(DEVELOPER);
+  const keyOf = (token: string): string => Buffer.from(token.split('.')[0] ?? '', 'base64url').toString();
+  assert.notEqual(keyOf(fresh), keyOf(old));
+  for (const [name, token] of Object.entries({ old, fresh }))
+    await eachOf(party, async (client) => {
+      const blob = writeIn(client.home, `by-the-${name}-key`, `${name}\n`);
+      await client.sign(blob, `${blob}.bundle`, token);
+      assert.equal(await client.verify(blob, `${blob}.bundle`, demand(stack)), 0, `${client.program} ${name}`);
+    });
 });
 
 // cosign 2 knows one certificate of a timestamp authority, the newest of its TUF repository: an older one it must be given.

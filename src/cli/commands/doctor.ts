@@ -22,6 +22,10 @@ export const command: Command = defineCommand({
   arguments: { min: 0, max: 0, name: 'nothing' },
   flags: {
     ...DATA_FLAG,
+    'clock-is-right': {
+      kind: 'boolean',
+      help: "first let the timestamps go on, which stopped because this machine's clock jumped: you have looked, and it is right now",
+    },
     'identity-token': {
       kind: 'string',
       default: '',
@@ -33,7 +37,8 @@ export const command: Command = defineCommand({
   async run(context, _args, flags) {
     requireNetwork(context, 'a stack is asked over the network');
     const data = dataDirectory(context, flags, 'doctor');
-    const { mintStackToken, readEndpoints } = await import('../../up/index.ts');
+    const { instruct, mintStackToken, readEndpoints } = await import('../../up/index.ts');
+    if (flags['clock-is-right']) await instruct(data, 'resume-clock', {}, context.signal);
     const { examine } = await import('../doctor/checks.ts');
     const password = context.env['BULLA_PASSWORD'];
     const endpoints = await readEndpoints(data);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { rmSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { RunningStack, StackEndpoints, StartStackOptions } from '../../up/index.ts';
+import type { RunningStack, StackEndpoints, StartStackOptions, TrustAnchor } from '../../up/index.ts';
 import { CliError } from '../cli-error.ts';
 import { defineCommand, type Command, type FlagValues } from '../command.ts';
 import type { CommandContext } from '../context.ts';
@@ -119,7 +119,7 @@ export const command: Command = defineCommand({
     };
     const { startStack } = await import('../../up/index.ts');
     context.signal.throwIfAborted();
-    const stack = await startStack({ ...options, onOwned });
+    const stack = await startStack({ ...options, onOwned, onNewRoot: (anchor) => announceRoot(context, anchor) });
     try {
       context.signal.throwIfAborted();
       announce(context, stack, options.data);
@@ -171,6 +171,14 @@ function placeOf({ cwd }: CommandContext, place: string): string | undefined {
   return /^https?:\/\//i.test(place) ? place : resolve(cwd, place);
 }
 
+function initializeLine({ mirror, root, rootChecksum }: TrustAnchor): string {
+  return `cosign initialize --mirror ${mirror} --root ${root} --root-checksum ${rootChecksum}`;
+}
+
+function announceRoot(context: CommandContext, anchor: TrustAnchor): void {
+  context.stderr(`the TUF root has changed; clients that are new to it begin with\n  ${initializeLine(anchor)}\n`);
+}
+
 function writeReady(path: string, endpoints: StackEndpoints): void {
   replaceFiles([{ path, bytes: Buffer.from(`${JSON.stringify(endpoints)}\n`), mode: 0o644 }]);
 }
@@ -182,7 +190,7 @@ function announce(context: CommandContext, stack: RunningStack, data: string): v
   for (const rule of stack.rules()) context.stderr(`  ${rule}\n`);
   context.stderr(`
 cosign 3, cosign 2 and bulla trust it after
-  cosign initialize --mirror ${endpoints.tuf} --root ${endpoints.tufRoot} --root-checksum ${stack.rootChecksum}
+  ${initializeLine(stack.trustAnchor())}
 cosign 2, without initialize, by
 ${stack
   .cosign2Environment()

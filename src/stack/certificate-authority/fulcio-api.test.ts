@@ -287,7 +287,7 @@ describe('the record', () => {
     assert.deepEqual(row, {
       issuer: ca.issuer.url,
       subject: PERSON,
-      token: sha256(token),
+      token: sha256(token.slice(0, token.lastIndexOf('.'))),
       outcome: 'issued',
       reason: 'built-in issuer',
       serial: new Uint8Array(leaf.serialNumber),
@@ -333,6 +333,27 @@ describe('a limit on certificates for one token', () => {
       const reply = await ask(ca.service, v2Call(token, keyBody(await newClientKey(PERSON))));
       assert.equal(reply.status, 200);
     }
+  });
+
+  test('is not passed by another spelling of the signature, nor by the other of two that ECDSA allows', async () => {
+    await using ca = await openTestAuthority({ certificatesPerToken: 1 });
+    const token = await ca.issuer.personToken();
+    const [header, claims, signature = ''] = token.split('.');
+    const bytes = Buffer.from(signature, 'base64url');
+    const order = BigInt('0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551');
+    const mirrored = (order - BigInt(`0x${bytes.toString('hex', 32)}`)).toString(16).padStart(64, '0');
+    const other = Buffer.concat([bytes.subarray(0, 32), Buffer.from(mirrored, 'hex')]).toString('base64url');
+    // of the last character of 64 bytes, four bits say nothing
+    const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+    const respelled = signature.slice(0, -1) + alphabet[alphabet.indexOf(signature.slice(-1)) ^ 1];
+    const statuses = [];
+    for (const spelling of [signature, other, respelled]) {
+      const body = keyBody(await newClientKey(PERSON));
+      statuses.push((await ask(ca.service, v2Call(`${header}.${claims}.${spelling}`, body))).status);
+    }
+    assert.equal(statuses[0], 200);
+    assert.deepEqual(statuses.slice(1), [403, 403]);
+    assert.equal(ca.log.tree().size, 1);
   });
 
   test('holds, also for requests at the same time and after a restart, and not for one that is sent again', async () => {

@@ -37,7 +37,8 @@ export interface LoginClaims {
 export const SIGSTORE_AUDIENCE = 'sigstore';
 
 const LIFETIME_S = 600;
-const MAX_LIFETIME_S = 86_400;
+/** seconds that the longest token lives */
+export const MAX_LIFETIME_S = 86_400;
 
 /**
  * Makes an identity token as this issuer would give it to a person or a workload. It follows from its arguments alone (but for ECDSA's own

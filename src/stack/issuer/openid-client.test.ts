@@ -129,7 +129,7 @@ describe('openid-client', () => {
 
   test('verifies by the published keys across a rotation, old tokens and new ones', async () => {
     const old = await issuer.mint({ subject: 'dev@example.com' });
-    await issuer.replaceKeys([await generatePrivateKey('ecdsa-p256'), await testKey()]);
+    await issuer.replaceKeys([await generatePrivateKey('ecdsa-p256'), (await testKey()).publicKey]);
     const keys = createRemoteJWKSet(new URL('/oidc/keys', url));
     const fresh = await issuer.mint({ subject: 'dev@example.com' });
     const algorithms = [];

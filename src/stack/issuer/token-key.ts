@@ -3,13 +3,17 @@ import type { JWK } from 'jose';
 import type { PrivateKey, PublicKey } from '../../trust/index.ts';
 import { IssuerError } from './issuer-error.ts';
 
-/** A key that signs tokens, with the name under which its public half is found. */
-export interface TokenKey {
+/** The public half of a key that signs, or signed, tokens, with the name under which it is found. */
+export interface PublishedTokenKey {
   readonly id: string;
   readonly algorithm: 'RS256' | 'ES256' | 'ES384';
-  readonly key: PrivateKey;
-  /** the public half, as it is published */
+  /** as it is published */
   readonly jwk: JWK;
+}
+
+/** A key that signs tokens. */
+export interface TokenKey extends PublishedTokenKey {
+  readonly key: PrivateKey;
 }
 
 /**
@@ -19,19 +23,24 @@ export interface TokenKey {
  * @throws IssuerError `issuer-key-unsupported`
  */
 export async function tokenKey(key: PrivateKey): Promise<TokenKey> {
+  return { ...(await publishedTokenKey(key.publicKey)), key };
+}
+
+/** The public half alone: of a key that signs no more. @throws IssuerError `issuer-key-unsupported` */
+export async function publishedTokenKey(publicKey: PublicKey): Promise<PublishedTokenKey> {
   const { calculateJwkThumbprint, exportJWK } = await import('jose');
-  const algorithm = algorithmFor(key.publicKey);
+  const algorithm = algorithmFor(publicKey);
   if (algorithm === undefined)
     throw new IssuerError(
       'issuer-key-unsupported',
-      `tokens cannot be signed with a key of ${key.publicKey.algorithm}, expected RSA or ECDSA on P-256 or P-384`,
+      `tokens cannot be signed with a key of ${publicKey.algorithm}, expected RSA or ECDSA on P-256 or P-384`,
     );
-  const published = await exportJWK(key.publicKey.object);
+  const published = await exportJWK(publicKey.object);
   const id = await calculateJwkThumbprint(published);
-  return { id, algorithm, key, jwk: { ...published, kid: id, alg: algorithm, use: 'sig' } };
+  return { id, algorithm, jwk: { ...published, kid: id, alg: algorithm, use: 'sig' } };
 }
 
-function algorithmFor({ algorithm }: PublicKey): TokenKey['algorithm'] | undefined {
+function algorithmFor({ algorithm }: PublicKey): PublishedTokenKey['algorithm'] | undefined {
   if (algorithm === 'ecdsa-p256') return 'ES256';
   if (algorithm === 'ecdsa-p384') return 'ES384';
   return algorithm.startsWith('rsa-') ? 'RS256' : undefined;

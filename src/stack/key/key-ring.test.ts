@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { LossyFileSystem } from '../../store/lossy-file-system.fixture.ts';
 import { privateKeyNeedsPassword, verifyChain } from '../../trust/index.ts';
 import { CodedError } from '../../wire/index.ts';
-import { openKeyRing, type FirstStart, type KeyRing } from './key-ring.ts';
+import { openKeyRing, readActiveKey, type FirstStart, type KeyRing } from './key-ring.ts';
 import { KEY_ROLES, OFFLINE_ROLES } from './key-role.ts';
 import { planRotation } from './plan-rotation.ts';
 
@@ -112,6 +112,20 @@ describe('the first start', () => {
   test('says nothing secret in its manifest', async () => {
     assert.doesNotMatch(await readFile(join(directory, 'ring.json'), 'utf8'), /PRIVATE|"d":/);
   });
+});
+
+test('one key is read without any other, as it is after a rotation', async () => {
+  const directory = join(folder, 'one');
+  const ring = await openKeyRing({ directory, now, first });
+  await ring.change(await planRotation(ring, 'issuer', { now: NOW }));
+  const { id, publicKey } = ring.active('issuer');
+  for (const name of await readdir(directory))
+    if (name !== 'ring.json' && name !== `${id}.key`) await rm(join(directory, name), { recursive: true });
+  assert.equal((await readActiveKey({ directory }, 'issuer')).publicKey.hint, publicKey.hint);
+  assert.equal((await fault(readActiveKey({ directory }, 'ca'))).code, 'key-missing');
+  const wrong = readActiveKey({ directory, password: Buffer.from('x') }, 'issuer');
+  assert.equal((await fault(wrong)).code, 'password-unused');
+  assert.equal((await fault(readActiveKey({ directory: join(folder, 'none') }, 'issuer'))).code, 'ring-missing');
 });
 
 describe('refuses', () => {

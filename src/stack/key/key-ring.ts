@@ -101,8 +101,7 @@ export async function openKeyRing(options: KeyRingOptions): Promise<KeyRing> {
   const where: KeyFiles = { files, directory, password };
   if ((await readManifest(where)) === undefined) {
     await requireNoRing(where);
-    if (first === undefined)
-      throw new KeyRingError('ring-missing', `there are no keys in ${directory}: the stack was never started there`);
+    if (first === undefined) throw ringMissing(directory);
     await makeRing(where, first, now());
   }
   const found = await readManifest(where);
@@ -111,6 +110,35 @@ export async function openKeyRing(options: KeyRingOptions): Promise<KeyRing> {
   // Opens one key, so that a wrong password is told now and not when something is to be signed.
   await ring.privateKey(ring.active('issuer'));
   return ring;
+}
+
+/**
+ * The newest key of a role that signs, and no other file of the ring but `ring.json`: for a process beside the one that owns it.
+ *
+ * @throws KeyRingError `ring-missing`, `ring-malformed`, `ring-newer`, `role-vacant`, `key-offline`, `key-missing`, `key-mismatch`, `password-missing`,
+ * `password-wrong`, `password-unused`; StoreError
+ */
+export async function readActiveKey(
+  { directory, password, files = disk }: Pick<KeyRingOptions, 'directory' | 'password' | 'files'>,
+  role: KeyRole,
+): Promise<PrivateKey> {
+  const where: KeyFiles = { files, directory, password };
+  const found = await readManifest(where);
+  if (found === undefined) throw ringMissing(directory);
+  return await readPrivateKey(where, activeAmong(found.manifest.keys, role, directory));
+}
+
+function activeAmong(keys: readonly RingKey[], role: KeyRole, directory: string): RingKey {
+  const key = keys.findLast((candidate) => candidate.role === role && candidate.state === 'active');
+  if (key === undefined) throw new KeyRingError('role-vacant', `no key in ${directory} is the ${role} key`);
+  return key;
+}
+
+function ringMissing(directory: string): KeyRingError {
+  return new KeyRingError(
+    'ring-missing',
+    `there are no keys in ${directory}: no stack was started there, or they are lost (a backup has them)`,
+  );
 }
 
 async function makeRing(where: KeyFiles, first: FirstStart, now: Date): Promise<void> {
@@ -218,9 +246,7 @@ class OpenRing implements KeyRing {
   }
 
   active(role: KeyRole): RingKey {
-    const key = this.#keys.findLast((candidate) => candidate.role === role && candidate.state === 'active');
-    if (key === undefined) throw new KeyRingError('role-vacant', `no key in ${this.directory} is the ${role} key`);
-    return key;
+    return activeAmong(this.#keys, role, this.directory);
   }
 
   async privateKey(key: RingKey, offlineKeys?: string): Promise<PrivateKey> {

@@ -11,17 +11,28 @@ import { KeyRingError } from './key-ring-error.ts';
 import type { KeyRing, RingChange } from './key-ring.ts';
 import type { KeyRole } from './key-role.ts';
 import type { KeyDraft, RingKey } from './ring-key.ts';
+import { MAX_LIFETIME_S } from '../issuer/mint-token.ts';
 
 /** What can be given a new key. */
-export const ROTATIONS = ['ca', 'ctlog', 'log', 'tsa', 'root'] as const;
+export const ROTATIONS = [
+  'ca',
+  'ctlog',
+  'log',
+  'tsa',
+  'root',
+  'tuf-targets',
+  'tuf-snapshot',
+  'tuf-timestamp',
+  'issuer',
+] as const;
 
-/** What is given a new key: `log` means a new shard of each log, `root` the root of the TUF repository. */
+/** What is given a new key: `log` means a new shard of each log, `root` the root of the TUF repository, `tuf-…` what else signs there. */
 export type Rotation = (typeof ROTATIONS)[number];
 
 /** How keys are rotated. */
 export interface RotationOptions {
   readonly now: Date;
-  /** milliseconds that clients go on to trust what the old key signs; a day unless told, 0 where it is known to others */
+  /** milliseconds that clients go on to trust what the old key signs; a day unless told (the issuer: a day and an hour), 0 where it is known to others */
   readonly overlapMs?: number;
   /** a directory to which the operator has brought keys that are kept elsewhere */
   readonly offlineKeys?: string | undefined;
@@ -32,6 +43,8 @@ export interface RotationOptions {
 }
 
 const OVERLAP_MS = 24 * 60 * 60 * 1000;
+/** As long as the longest token lives, and what clocks and processes that read the ring just before may be late by. */
+const TOKEN_OVERLAP_MS = MAX_LIFETIME_S * 1000 + 60 * 60 * 1000;
 
 /**
  * Makes the new keys and certificates of a rotation, and says which ones they replace. Nothing is written.
@@ -41,7 +54,7 @@ const OVERLAP_MS = 24 * 60 * 60 * 1000;
  * @throws KeyRingError `key-offline` where a root must sign and is kept elsewhere, `role-vacant`; StoreError
  */
 export async function planRotation(ring: KeyRing, rotation: Rotation, options: RotationOptions): Promise<RingChange> {
-  const { now, overlapMs = OVERLAP_MS } = options;
+  const { now, overlapMs = rotation === 'issuer' ? TOKEN_OVERLAP_MS : OVERLAP_MS } = options;
   const add = await draftRotation(ring, rotation, options);
   const roles = new Set<KeyRole>(add.map(({ role }) => role));
   const end = new Date(Math.floor((now.getTime() + overlapMs) / 1000) * 1000);
@@ -67,6 +80,11 @@ async function draftRotation(
       return [await draftKey('ct-log', settings, now)];
     case 'root':
       return [await draftKey('tuf-root', settings, now)];
+    case 'tuf-targets':
+    case 'tuf-snapshot':
+    case 'tuf-timestamp':
+    case 'issuer':
+      return [await draftKey(rotation, settings, now)];
     case 'log':
       return Promise.all(
         logs.map((role) => {

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
+import { KEY_ROLES } from '../key/key-role.ts';
 import { client, freshFolder, start } from './tuf.fixture.ts';
 
 test('a process that is killed while it rotates keys leaves what every client can follow, and no answered rotation is lost', async (context) => {
@@ -29,8 +30,7 @@ test('a process that is killed while it rotates keys leaves what every client ca
     const { ring, repository } = await start({ folder, now: () => new Date() });
     await repository.tick();
     assert.ok(ring.keys.length >= answered, 'what was answered is there');
-    for (const role of ['ca', 'tsa', 'tuf-root', 'log-v1', 'log-v2'] as const)
-      assert.equal(ring.of(role).filter(({ state }) => state === 'active').length, 1);
+    for (const role of KEY_ROLES) assert.equal(ring.of(role).filter(({ state }) => state === 'active').length, 1);
     const reader = await client(folder, first, () => repository.service);
     await reader.refresh();
     await reader.read('trusted_root.json');

@@ -114,7 +114,8 @@ function measured(bytes: Uint8Array): { readonly length: number; readonly hashes
   return { length: bytes.length, hashes: { sha256: hash('sha256', bytes, 'hex') } };
 }
 
-function tufKey({ Key }: Pick<Models, 'Key'>, publicKey: PublicKey): Key {
+/** A key as TUF's library verifies by it. */
+export function tufKey({ Key }: Pick<Models, 'Key'>, publicKey: PublicKey): Key {
   return new Key({
     keyID: tufKeyId(publicKey),
     keyType: 'ecdsa',

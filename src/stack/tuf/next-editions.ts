@@ -3,7 +3,6 @@ import { hash } from 'node:crypto';
 import type { Root, Snapshot, Targets, Timestamp } from '@tufjs/models';
 import type { PrivateKey, PublicKey } from '../../trust/index.ts';
 import type { KeyRing } from '../key/key-ring.ts';
-import type { KeyRole } from '../key/key-role.ts';
 import type { RingKey } from '../key/ring-key.ts';
 import {
   draftRootMetadata,
@@ -67,15 +66,25 @@ export async function nextEditions(circumstances: Circumstances): Promise<NextEd
   const { current } = published;
   const warnings: TufWarning[] = [];
   const root = await nextRoot(circumstances, warnings);
-  const targets = await nextTargets(circumstances, warnings);
+  const targets = await nextTargets(circumstances, root, warnings);
   let { snapshot, timestamp } = current ?? {};
-  if (snapshot === undefined || targets !== current?.targets || isDue(circumstances, 'snapshot', snapshot)) {
+  if (
+    snapshot === undefined ||
+    targets !== current?.targets ||
+    isDue(circumstances, 'snapshot', snapshot) ||
+    !isSignedFor(root, 'snapshot', snapshot)
+  ) {
     const draft = draftSnapshot(models, edition(circumstances, 'snapshot', snapshot), targets);
-    snapshot = seal(models, draft, await activeKey(circumstances, 'tuf-snapshot'));
+    snapshot = seal(models, draft, await signaturesFor(circumstances, root, 'snapshot'));
   }
-  if (timestamp === undefined || snapshot !== current?.snapshot || isDue(circumstances, 'timestamp', timestamp)) {
+  if (
+    timestamp === undefined ||
+    snapshot !== current?.snapshot ||
+    isDue(circumstances, 'timestamp', timestamp) ||
+    !isSignedFor(root, 'timestamp', timestamp)
+  ) {
     const draft = draftTimestamp(models, edition(circumstances, 'timestamp', timestamp), snapshot);
-    timestamp = seal(models, draft, await activeKey(circumstances, 'tuf-timestamp'));
+    timestamp = seal(models, draft, await signaturesFor(circumstances, root, 'timestamp'));
   }
   return { root, targets, snapshot, timestamp, warnings };
 }
@@ -86,7 +95,7 @@ async function nextRoot(circumstances: Circumstances, warnings: TufWarning[]): P
   const outdated = previous !== undefined && !namesKeysOf(previous, ring);
   if (previous !== undefined && !outdated && !isDue(circumstances, 'root', previous)) return previous;
   // A new root is signed by the one before, so that clients follow, and by itself. Section 5.3.4 of the specification.
-  const before = signersOf(previous, ring);
+  const before = keysNamedBy(previous, 'root', ring);
   if (previous !== undefined && before.length === 0)
     throw new TufError(
       'repository-malformed',
@@ -112,13 +121,16 @@ async function nextRoot(circumstances: Circumstances, warnings: TufWarning[]): P
   return seal(models, draft, await keysOf(circumstances, distinct));
 }
 
-async function nextTargets(circumstances: Circumstances, warnings: TufWarning[]): Promise<Signed<Targets>> {
+async function nextTargets(
+  circumstances: Circumstances,
+  root: Signed<Root>,
+  warnings: TufWarning[],
+): Promise<Signed<Targets>> {
   const { models, ring, published, targets } = circumstances;
   const previous = published.current?.targets;
-  const outdated = previous !== undefined && !lists(previous, targets);
+  const outdated = previous !== undefined && (!lists(previous, targets) || !isSignedFor(root, 'targets', previous));
   if (previous !== undefined && !outdated && !isDue(circumstances, 'targets', previous)) return previous;
-  const key = ring.active('tuf-targets');
-  if (previous !== undefined && !(await mayUse(circumstances, [key]))) {
+  if (previous !== undefined && !(await mayUse(circumstances, keysNamedBy(root, 'targets', ring)))) {
     warnings.push(
       outdated
         ? { code: 'targets-outdated', message: 'new TUF targets wait for their key, which is kept offline' }
@@ -127,7 +139,7 @@ async function nextTargets(circumstances: Circumstances, warnings: TufWarning[])
     return previous;
   }
   const draft = draftTargets(models, edition(circumstances, 'targets', previous), targets);
-  return seal(models, draft, await keysOf(circumstances, [key]));
+  return seal(models, draft, await signaturesFor(circumstances, root, 'targets'));
 }
 
 function halfLife(role: 'root' | 'targets', signed: Signed<Root | Targets>): TufWarning {
@@ -169,8 +181,29 @@ async function mayUse({ ring, offlineKeys }: Circumstances, keys: readonly RingK
   return found.every(Boolean);
 }
 
-async function activeKey(circumstances: Circumstances, role: KeyRole): Promise<readonly PrivateKey[]> {
-  return keysOf(circumstances, [circumstances.ring.active(role)]);
+/**
+ * What signs an edition: the key that the next root names, which where that root could not be signed is the old one, and the key that the
+ * root before names, as far as it is at hand: a client in the middle of a refresh, and a start after a crash, go by that one.
+ *
+ * @throws TufError `repository-malformed`; KeyRingError; StoreError
+ */
+async function signaturesFor(
+  circumstances: Circumstances,
+  root: Signed<Root>,
+  role: TufRole,
+): Promise<readonly PrivateKey[]> {
+  const { ring, published } = circumstances;
+  const named = keysNamedBy(root, role, ring);
+  if (named.length === 0)
+    throw new TufError('repository-malformed', `the root names a key for ${role} that this ring never had`);
+  const earlier = keysNamedBy(published.roots.at(-1), role, ring).filter((key) => !named.includes(key));
+  const usable = await Promise.all(earlier.map((key) => isUsable(circumstances, key)));
+  return keysOf(circumstances, [...named, ...earlier.filter((_, index) => usable[index])]);
+}
+
+async function isUsable(circumstances: Circumstances, key: RingKey): Promise<boolean> {
+  if (key.place === 'offline') return mayUse(circumstances, [key]);
+  return circumstances.ring.isAtHand(key);
 }
 
 async function keysOf({ ring, offlineKeys }: Circumstances, keys: readonly RingKey[]): Promise<readonly PrivateKey[]> {
@@ -189,10 +222,20 @@ function namesKeysOf({ metadata }: Signed<Root>, ring: KeyRing): boolean {
   });
 }
 
-/** The keys of a root's own role, as far as they were ever in the ring. */
-function signersOf(root: Signed<Root> | undefined, ring: KeyRing): readonly RingKey[] {
-  const ids = root?.metadata.signed.roles['root']?.keyIDs ?? [];
-  return ring.of('tuf-root').filter(({ publicKey }) => ids.includes(tufKeyId(publicKey)));
+/** The keys that a root names for a role, as far as they were ever in the ring. */
+function keysNamedBy(root: Signed<Root> | undefined, role: TufRole, ring: KeyRing): readonly RingKey[] {
+  const ids = root?.metadata.signed.roles[role]?.keyIDs ?? [];
+  return ring.of(`tuf-${role}`).filter(({ publicKey }) => ids.includes(tufKeyId(publicKey)));
+}
+
+/** Whether clients that have this root take an edition; its signatures were verified when it was read. */
+function isSignedFor(
+  root: Signed<Root>,
+  role: Exclude<TufRole, 'root'>,
+  { metadata }: Signed<Targets | Snapshot | Timestamp>,
+): boolean {
+  const ids = root.metadata.signed.roles[role]?.keyIDs ?? [];
+  return ids.some((id) => metadata.signatures[id] !== undefined);
 }
 
 /** Whether published targets are these, with what is said of them. */

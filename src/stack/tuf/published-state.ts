@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { hash } from 'node:crypto';
 import { join } from 'node:path';
-import type { Root, Snapshot, Targets, Timestamp } from '@tufjs/models';
+import type { Metadata, Root, Snapshot, Targets, Timestamp } from '@tufjs/models';
 import { fileError, readWhole, type FileSystem } from '../../store/index.ts';
 import { isJsonObject, parseJson, type Json } from '../../wire/index.ts';
-import type { Models, Signed } from './metadata.ts';
+import type { KeyRing } from '../key/key-ring.ts';
+import { tufKey, tufKeyId, type Models, type Signed } from './metadata.ts';
 import { TufError } from './tuf-error.ts';
 
 /** What a repository has published: read, and verified as a client would. */
@@ -50,12 +51,13 @@ export function hashed(name: string, sha256: string): string {
 }
 
 /**
- * Reads what was published and verifies it: the chain of roots, and what the timestamp leads to. Files that no timestamp leads to were
- * never published; they are passed over.
+ * Reads what was published and verifies it: the chain of roots, and what the timestamp leads to, which is signed for by the last root or, where
+ * a rotation was broken off, by another key of the ring: the next tick finishes that. Files that no timestamp leads to were never published; they
+ * are passed over.
  *
  * @throws TufError `repository-malformed`; StoreError
  */
-export async function readPublished(where: RepositoryFiles): Promise<PublishedState> {
+export async function readPublished(where: RepositoryFiles, ring: Pick<KeyRing, 'of'>): Promise<PublishedState> {
   const { models } = where;
   const roots = await readRoots(where);
   const files = new Map<string, Uint8Array>(
@@ -75,14 +77,24 @@ export async function readPublished(where: RepositoryFiles): Promise<PublishedSt
     metadata: reading(TIMESTAMP_NAME, () => Metadata.fromJSON(MetadataKind.Timestamp, parse(bytes, TIMESTAMP_NAME))),
   };
   const current = await readEditions(where, timestamp);
-  reading('what was published', () => {
-    latest.metadata.verifyDelegate('timestamp', timestamp.metadata);
-    latest.metadata.verifyDelegate('snapshot', current.snapshot.metadata);
-    latest.metadata.verifyDelegate('targets', current.targets.metadata);
-  });
+  for (const role of ['timestamp', 'snapshot', 'targets'] as const)
+    reading('what was published', () => verifyEdition({ models, root: latest, ring }, role, current[role].metadata));
   for (const [path, content] of await readFiles(where, current)) files.set(path, content);
   files.set(TIMESTAMP_NAME, bytes);
   return { roots, current, files };
+}
+
+/** @throws what the library likes to, where neither the root names a key that signed nor the ring has one */
+function verifyEdition(
+  { models, root, ring }: { models: Models; root: Signed<Root>; ring: Pick<KeyRing, 'of'> },
+  role: 'timestamp' | 'snapshot' | 'targets',
+  metadata: Metadata<Timestamp> | Metadata<Snapshot> | Metadata<Targets>,
+): void {
+  const signers = ring.of(`tuf-${role}`).filter(({ publicKey }) => metadata.signatures[tufKeyId(publicKey)]);
+  const named = root.metadata.signed.roles[role]?.keyIDs ?? [];
+  const others = signers.filter(({ publicKey }) => !named.includes(tufKeyId(publicKey)));
+  if (others.length === 0 || others.length < signers.length) root.metadata.verifyDelegate(role, metadata);
+  for (const { publicKey } of others) tufKey(models, publicKey).verifySignature(metadata);
 }
 
 async function readRoots(where: RepositoryFiles): Promise<readonly Signed<Root>[]> {

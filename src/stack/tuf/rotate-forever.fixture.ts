@@ -8,7 +8,16 @@ const { ring, repository } = await start({ folder, now: () => new Date() });
 await repository.tick();
 process.stdout.write('begun\n');
 for (;;)
-  for (const rotation of ['ca', 'root', 'tsa', 'log'] as const) {
+  for (const rotation of [
+    'ca',
+    'root',
+    'tuf-timestamp',
+    'tsa',
+    'tuf-targets',
+    'log',
+    'tuf-snapshot',
+    'issuer',
+  ] as const) {
     await rotateKeys(ring, repository, rotation, { now: new Date() });
     process.stdout.write(`${ring.keys.length} ${repository.root().length}\n`);
   }

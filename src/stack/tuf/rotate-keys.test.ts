@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
-import { mkdir, rename } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { LossyFileSystem } from '../../store/lossy-file-system.fixture.ts';
@@ -12,7 +12,8 @@ import {
   type SigningConfig,
   type TrustedRoot,
 } from '../../trust/index.ts';
-import type { Rotation } from '../key/plan-rotation.ts';
+import { ROTATIONS, type Rotation } from '../key/plan-rotation.ts';
+import { tufKeyId } from './metadata.ts';
 import { rotateKeys } from './rotate-keys.ts';
 import { client, freshFolder, get, start, type TestRepository } from './tuf.fixture.ts';
 
@@ -37,6 +38,10 @@ function periods(
     : root[kind].map(({ validFor }) => validFor);
 }
 
+interface RootFile {
+  readonly signed: { readonly roles: Readonly<Record<string, { readonly keyids: readonly string[] }>> };
+}
+
 describe('a rotation', () => {
   const kinds = [
     ['ca', 'certificateAuthorities', ['ca']],
@@ -57,7 +62,7 @@ describe('a rotation', () => {
         retired.map(({ id }) => id),
         [before.id],
       );
-      assert.ok(tick.published.includes('2.targets.json'));
+      assert.ok(tick?.published.includes('2.targets.json'));
       assert.deepEqual(periods(published(stack).root, kind), [{ start: LATER, end: UNTIL }, { start: LATER }]);
       const [fresh] = activated;
       assert.ok(fresh !== undefined);
@@ -126,6 +131,59 @@ describe('a rotation', () => {
     }
   });
 
+  for (const role of ['targets', 'snapshot', 'timestamp'] as const)
+    test(`of the key that signs the ${role} of the repository is followed by clients of before and after, and by a restart`, async (context) => {
+      const folder = await freshFolder(context);
+      const stack = await start({ folder, now: () => new Date() });
+      await stack.repository.tick();
+      const first = stack.repository.root();
+      const old = await client(folder, first, () => stack.repository.service);
+      await old.refresh();
+      const before = stack.ring.active(`tuf-${role}`);
+      const { activated, retired } = await rotateKeys(stack.ring, stack.repository, `tuf-${role}`, { now: new Date() });
+      assert.deepEqual(
+        [activated, retired].map((keys) => keys.map((key) => key.role)),
+        [[before.role], [before.role]],
+      );
+      const named = (JSON.parse(Buffer.from(stack.repository.root()).toString()) as RootFile).signed.roles[role]
+        ?.keyids;
+      const fresh = stack.ring.active(`tuf-${role}`);
+      assert.deepEqual(named, [tufKeyId(fresh.publicKey)], 'the root names the new key alone');
+      const again = await start({ folder, now: () => new Date() });
+      assert.deepEqual((await again.repository.tick()).published, [], 'nothing is left to publish');
+      for (const { repository } of [stack, again]) {
+        await old.refresh();
+        for (const root of [first, repository.root()]) {
+          const reader = await client(folder, root, () => repository.service);
+          await reader.refresh();
+          await reader.read('trusted_root.json');
+        }
+      }
+      // what is signed from now on is signed by the new key alone
+      const later = await start({ folder, now: () => new Date(Date.now() + 100 * 86_400_000) });
+      await later.repository.tick();
+      const files = { targets: '/3.targets.json', snapshot: '/3.snapshot.json', timestamp: '/timestamp.json' };
+      const { body } = await get(later.repository.service, files[role]);
+      const { signatures } = JSON.parse(body.toString()) as { signatures: readonly { keyid: string }[] };
+      assert.deepEqual(
+        signatures.map(({ keyid }) => keyid),
+        [tufKeyId(fresh.publicKey)],
+      );
+    });
+
+  test('of the issuer publishes nothing here: its clients read its keys from itself', async (context) => {
+    const stack = await start({ folder: await freshFolder(context), now: () => NOW });
+    await stack.repository.tick();
+    const root = stack.repository.root();
+    const { activated, retired, tick } = await rotateKeys(stack.ring, stack.repository, 'issuer', { now: LATER });
+    assert.equal(tick, undefined);
+    assert.deepEqual((await stack.repository.tick()).published, []);
+    assert.equal(stack.repository.root(), root);
+    assert.equal(stack.ring.active('issuer').id, activated[0]?.id);
+    // longer than the longest token lives
+    assert.ok(Number(retired[0]?.validFor.end) - LATER.getTime() > 86_400_000);
+  });
+
   test('tells cosign 2 which key is no longer in use', async (context) => {
     const stack = await start({ folder: await freshFolder(context), now: () => NOW });
     await stack.repository.tick();
@@ -183,7 +241,10 @@ describe('with the roots offline', () => {
   const first = { offlineRoot: true };
 
   /** A stack whose operator has carried the keys away. */
-  async function apart(folder: string, time: () => Date = now): Promise<TestRepository & { readonly away: string }> {
+  async function apart(
+    folder: string,
+    time: () => Date = now,
+  ): Promise<TestRepository & { readonly away: string; readonly first: Uint8Array }> {
     const made = await start({ folder, now: time, first });
     const { warnings } = await made.repository.tick();
     assert.deepEqual(
@@ -192,7 +253,7 @@ describe('with the roots offline', () => {
     );
     const away = join(folder, 'away');
     await rename(join(folder, 'keys', 'offline'), away);
-    return { ...(await start({ folder, now: time, first })), away };
+    return { ...(await start({ folder, now: time, first })), away, first: made.repository.root() };
   }
 
   test('the running process goes on signing timestamps and snapshots without them, and warns at half life', async (context) => {
@@ -206,7 +267,7 @@ describe('with the roots offline', () => {
     const tick = await stack.repository.tick();
     assert.deepEqual(tick.published, ['timestamp.json']);
     assert.deepEqual(
-      tick.warnings.map(({ code, expires }) => [code, expires]),
+      tick?.warnings.map(({ code, expires }) => [code, expires]),
       [['targets-half-life', new Date(LATER.getTime() + 180 * 86_400_000)]],
     );
     time = new Date(LATER.getTime() + 190 * 86_400_000);
@@ -230,14 +291,15 @@ describe('with the roots offline', () => {
     const name = `${stack.ring.active('tuf-targets').id}.key`;
     await rename(join(stack.away, name), join(part, name));
     const tick = await stack.repository.tick({ offlineKeys: part });
-    assert.ok(tick.published.includes('2.targets.json') && !tick.published.includes('2.root.json'));
+    assert.ok(tick?.published.includes('2.targets.json') && !tick?.published.includes('2.root.json'));
     assert.deepEqual(
-      tick.warnings.map(({ code }) => code),
+      tick?.warnings.map(({ code }) => code),
       ['root-half-life'],
     );
   });
 
-  for (const rotation of ['ca', 'ctlog', 'log', 'tsa', 'root'] as const satisfies readonly Rotation[])
+  const ofRoot = new Set<Rotation>(['root', 'tuf-targets', 'tuf-snapshot', 'tuf-timestamp']);
+  for (const rotation of ROTATIONS.filter((one) => one !== 'issuer'))
     test(`a rotation of the ${rotation} asks for them before anything happens, and goes on with them`, async (context) => {
       const stack = await apart(await freshFolder(context));
       const before = stack.ring.keys;
@@ -245,14 +307,39 @@ describe('with the roots offline', () => {
       assert.equal(stack.ring.keys, before);
       const options = { now: LATER, offlineKeys: stack.away };
       const { tick, activated } = await rotateKeys(stack.ring, stack.repository, rotation, options);
-      assert.ok(tick.published.includes(rotation === 'root' ? '2.root.json' : '2.targets.json'));
+      assert.ok(tick?.published.includes(ofRoot.has(rotation) ? '2.root.json' : '2.targets.json'));
       assert.ok(activated.length > 0);
-      // A new root key is the operator's to carry away too.
+      // A new key of a kind that is kept offline is the operator's to carry away too.
       assert.deepEqual(
-        tick.warnings.map(({ code }) => code),
-        rotation === 'root' ? ['offline-keys-present'] : [],
+        tick?.warnings.map(({ code }) => code),
+        rotation === 'root' || rotation === 'tuf-targets' ? ['offline-keys-present'] : [],
       );
+      const reader = await client(stack.away, stack.first, () => stack.repository.service);
+      await reader.refresh();
+      await reader.read('trusted_root.json');
     });
+
+  test('a targets key that was lost is replaced by the root alone', async (context) => {
+    const stack = await apart(await freshFolder(context));
+    await rm(join(stack.away, `${stack.ring.active('tuf-targets').id}.key`));
+    const options = { now: LATER, offlineKeys: stack.away };
+    await assert.rejects(rotateKeys(stack.ring, stack.repository, 'ca', options), { code: 'key-offline' });
+    await rotateKeys(stack.ring, stack.repository, 'tuf-targets', options);
+    const again = await start({ folder: join(stack.away, '..'), now, first });
+    await again.repository.tick();
+    const reader = await client(stack.away, stack.first, () => again.repository.service);
+    await reader.refresh();
+    await reader.read('trusted_root.json');
+  });
+
+  test('the issuer gets a new key without them', async (context) => {
+    const stack = await apart(await freshFolder(context));
+    const { activated } = await rotateKeys(stack.ring, stack.repository, 'issuer', { now: LATER });
+    assert.deepEqual(
+      activated.map(({ role, place }) => [role, place]),
+      [['issuer', 'ring']],
+    );
+  });
 });
 
 test('certificates that have lived half of their life are told of, until they are rotated', async (context) => {
@@ -267,7 +354,7 @@ test('certificates that have lived half of their life are told of, until they ar
   );
   await rotateKeys(stack.ring, stack.repository, 'ca', { now: time });
   const { tick } = await rotateKeys(stack.ring, stack.repository, 'tsa', { now: time });
-  assert.deepEqual(tick.warnings, []);
+  assert.deepEqual(tick?.warnings, []);
 });
 
 test('what a ring gives a service signs certificates that its trusted root believes', async (context) => {

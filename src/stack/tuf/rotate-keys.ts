@@ -2,6 +2,7 @@
 import type { KeyRing } from '../key/key-ring.ts';
 import { KeyRingError } from '../key/key-ring-error.ts';
 import { planRotation, type Rotation, type RotationOptions } from '../key/plan-rotation.ts';
+import type { KeyRole } from '../key/key-role.ts';
 import type { RingKey } from '../key/ring-key.ts';
 import { TufError } from './tuf-error.ts';
 import type { TufRepository, TufTick } from './tuf-repository.ts';
@@ -12,7 +13,8 @@ export interface RotatedKeys {
   readonly activated: readonly RingKey[];
   /** what they must no longer sign with; clients trust it until its period ends */
   readonly retired: readonly RingKey[];
-  readonly tick: TufTick;
+  /** what was published by that; nothing for the issuer, whose keys clients read from itself */
+  readonly tick?: TufTick;
 }
 
 /**
@@ -42,6 +44,10 @@ export async function rotateKeys(
   const change = await planRotation(ring, rotation, options);
   const before = new Set(ring.keys.map(({ id }) => id));
   await ring.change(change);
+  const activated = ring.keys.filter(({ id }) => !before.has(id));
+  const retired = ring.keys.filter(({ id }) => change.retire.has(id));
+  // Its keys are published by the issuer itself: clients of the repository know nothing of them.
+  if (rotation === 'issuer') return { activated, retired };
   let tick: TufTick;
   try {
     // New offline keys lie where they were made; what is named is looked into first.
@@ -53,17 +59,25 @@ export async function rotateKeys(
       { cause },
     );
   }
-  return {
-    activated: ring.keys.filter(({ id }) => !before.has(id)),
-    retired: ring.keys.filter(({ id }) => change.retire.has(id)),
-    tick,
-  };
+  return { activated, retired, tick };
 }
 
-// What is published must be signed by the targets key, and a new root by the old one.
+// What is published must be signed by the targets key, and a new root, which names the keys of the repository, by the old one.
+const SIGNED_BY: Readonly<Record<Rotation, KeyRole | undefined>> = {
+  ca: 'tuf-targets',
+  ctlog: 'tuf-targets',
+  log: 'tuf-targets',
+  tsa: 'tuf-targets',
+  root: 'tuf-root',
+  'tuf-targets': 'tuf-root',
+  'tuf-snapshot': 'tuf-root',
+  'tuf-timestamp': 'tuf-root',
+  issuer: undefined,
+};
+
 async function requireAtHand(ring: KeyRing, rotation: Rotation, offlineKeys: string | undefined): Promise<void> {
-  const needed = rotation === 'root' ? [ring.active('tuf-root')] : [ring.active('tuf-targets')];
-  for (const key of needed)
+  const role = SIGNED_BY[rotation];
+  for (const key of role === undefined ? [] : [ring.active(role)])
     if (!(await ring.isAtHand(key, offlineKeys)))
       throw new KeyRingError(
         'key-offline',

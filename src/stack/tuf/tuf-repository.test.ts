@@ -7,6 +7,7 @@ import { describe, test } from 'node:test';
 import { LossyFileSystem } from '../../store/lossy-file-system.fixture.ts';
 import { decodeSigningConfig, decodeTrustedRoot } from '../../trust/index.ts';
 import { CodedError } from '../../wire/index.ts';
+import { ROTATIONS } from '../key/plan-rotation.ts';
 import { rotateKeys } from './rotate-keys.ts';
 import { client, freshFolder, get, start } from './tuf.fixture.ts';
 
@@ -235,13 +236,12 @@ describe('a client in the middle of a refresh', () => {
     const folder = await freshFolder(context);
     const { ring, repository } = await start({ folder, now: clock().now });
     await repository.tick();
-    const first = repository.root();
-    for (const rotation of ['ca', 'root'] as const)
+    for (const rotation of ['ca', 'root', 'tuf-targets', 'tuf-snapshot', 'tuf-timestamp'] as const)
       for (let moment = 0; moment < 6; moment++) {
         let requests = 0;
         const reader = await client(
           folder,
-          first,
+          repository.root(),
           () => repository.service,
           async () => {
             if (requests++ === moment) await rotateKeys(ring, repository, rotation, { now: new Date() });
@@ -261,17 +261,33 @@ describe('a power cut', () => {
     return seed / 2_147_483_648;
   };
 
-  for (const what of ['the first publication', 'a rotation of the authority', 'a rotation of the root'] as const)
+  for (const what of [
+    'the first publication',
+    'a rotation of ca',
+    'a rotation of root',
+    'a rotation of tuf-targets',
+    'a rotation of tuf-snapshot',
+    'a rotation of tuf-timestamp',
+    'the replacement of a targets key that was lost',
+  ] as const)
     test(`at any step of ${what} leaves what was served before, or what is new, and clients go on`, async (context) => {
       const folder = await freshFolder(context);
       const now = (): Date => new Date();
       const made = new LossyFileSystem('/data');
-      const seen = await start({ folder: '/data', now, files: made });
+      const lost = what.endsWith('lost');
+      const first = { offlineRoot: lost };
+      const seen = await start({ folder: '/data', now, files: made, first });
       if (what !== 'the first publication') await seen.repository.tick();
       const known = what === 'the first publication' ? undefined : seen.repository.root();
+      if (lost) {
+        await made.remove(`/data/keys/offline/${seen.ring.active('tuf-targets').id}.key`);
+        await made.flushDirectory('/data/keys/offline');
+      }
       const act = async ({ ring, repository }: typeof seen): Promise<void> => {
         if (what === 'the first publication') await repository.tick();
-        else await rotateKeys(ring, repository, what.endsWith('root') ? 'root' : 'ca', { now: now() });
+        else if (lost) await rotateKeys(ring, repository, 'tuf-targets', { now: now() });
+        else
+          await rotateKeys(ring, repository, ROTATIONS.find((one) => what.endsWith(` ${one}`)) ?? 'ca', { now: now() });
       };
       let finished = false;
       for (let step = 1; !finished; step += 3) {
@@ -295,7 +311,7 @@ describe('a power cut', () => {
           ),
         );
         const later = await start({ folder: '/data', now, files: files.crash(random(step + 1)) });
-        await later.repository.tick();
+        await later.repository.tick({ offlineKeys: later.ring.directory });
         // … is never sent back by the next start,
         for (const [path, { status, body }] of served)
           if (status === 200)

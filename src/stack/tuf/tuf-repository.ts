@@ -96,7 +96,7 @@ export async function createTufRepository(options: TufRepositoryOptions): Promis
     throw fileError(`creating ${directory}`, cause);
   }
   const where = { models: await import('@tufjs/models'), files, directory };
-  return new SelfSigningRepository(options, where, await readPublished(where));
+  return new SelfSigningRepository(options, where, await readPublished(where, options.ring));
 }
 
 const TARGET_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
@@ -168,10 +168,12 @@ class SelfSigningRepository implements TufRepository {
   //
   // 1. the targets, each under its hash          a crash here: nothing leads to them
   // 2. N.snapshot.json and N.targets.json        a crash here: the next tick writes the same numbers anew
-  // 3. N.root.json                               a crash here: it stands; what the timestamp leads to holds under it as well
-  // 4. timestamp.json, replaced and flushed      the commit point
+  // 3. timestamp.json, replaced and flushed      the commit point; what it leads to is signed for the root before as well
+  // 4. N.root.json                               a crash before: the next tick writes the same number anew
   // 5. what is served is swapped, in one go
   // 6. what is older than any client is removed
+  //
+  // The first root goes before the first timestamp: a timestamp without one would be a repository that has lost its roots.
   async #publish(next: NextEditions, content: readonly TufTarget[]): Promise<readonly string[]> {
     const { files, directory } = this.#where;
     const { roots, current } = this.#published;
@@ -192,11 +194,11 @@ class SelfSigningRepository implements TufRepository {
       numbered.set(versioned(snapshot.metadata.signed.version, 'snapshot'), snapshot.bytes);
     await write('', numbered);
     const newRoots = root === roots.at(-1) ? [] : [root];
-    await write(
-      '',
+    const steps = [
+      new Map(timestamp === current?.timestamp ? [] : [[TIMESTAMP_NAME, timestamp.bytes]]),
       new Map(newRoots.map(({ metadata, bytes }) => [versioned(metadata.signed.version, 'root'), bytes])),
-    );
-    await write('', timestamp === current?.timestamp ? new Map() : new Map([[TIMESTAMP_NAME, timestamp.bytes]]));
+    ];
+    for (const step of roots.length === 0 ? steps.toReversed() : steps) await write('', step);
     if (published.size === 0) return [];
     this.#published = {
       roots: [...roots, ...newRoots],

@@ -12,7 +12,7 @@ const uses: Migration = {
       time INTEGER NOT NULL,
       issuer TEXT NOT NULL,
       subject TEXT NOT NULL,
-      -- SHA-256 of the token
+      -- SHA-256 of header and claims of the token, as they were signed
       token BLOB NOT NULL,
       outcome TEXT NOT NULL CHECK (outcome IN ('issued', 'refused')),
       -- the rule that admitted it, or why it was refused

@@ -7,7 +7,7 @@ export interface TokenUse {
   readonly time: Date;
   readonly issuer: string;
   readonly subject: string;
-  /** SHA-256 of the token */
+  /** SHA-256 of its header and claims, as the issuer signed them */
   readonly token: Uint8Array;
   /** what the client calls itself */
   readonly client: string;
