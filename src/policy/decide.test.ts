@@ -386,6 +386,51 @@ describe('modes and matches', () => {
     assert.equal(scene.calls.filter(({ method }) => method === 'resolve').length, 1);
   });
 
+  describe('a policy that names a digest', () => {
+    const settings = JSON.stringify({
+      apiVersion: 'policy.bulla/v1alpha1',
+      kind: 'PolicySettings',
+      metadata: { name: 's' },
+      spec: { noMatchPolicy: 'allow' },
+    });
+    const block = (glob: string): string =>
+      policyOf([{ static: { action: 'fail', message: 'withdrawn' } }], { images: [{ glob }] }, 'block');
+
+    it('is about a tag of that digest, and about no other', async () => {
+      const scene = await Scene.create();
+      for (const glob of [`${NAME}@${scene.digest}`, `**@${scene.digest}`, `registry.example.com/**@*`]) {
+        const decision = await scene.decide(block(glob) + settings, { image: `${NAME}:v1` });
+        assert.deepEqual(summary(decision), ['refused policy-failed', 'block refused static-fail'], glob);
+        assert.equal(decision.image, `${NAME}:v1`);
+        assert.equal(decision.digest, scene.digest);
+      }
+      const another = await scene.decide(block(`${NAME}@sha256:${'0'.repeat(64)}`) + settings, { image: `${NAME}:v1` });
+      assert.deepEqual(summary(another), ['trusted no-policy-matches']);
+      assert.equal(another.digest, scene.digest);
+    });
+
+    it('counts beside those that are about the tag', async () => {
+      const scene = await Scene.create();
+      const general = policyOf([{ static: { action: 'pass' } }], {}, 'general');
+      const decision = await scene.decide(general + block(`${NAME}@${scene.digest}`), { image: `${NAME}:v1` });
+      assert.deepEqual(summary(decision), [
+        'refused policy-failed',
+        'general trusted met',
+        'block refused static-fail',
+      ]);
+    });
+
+    it('is undecided where the tag cannot be resolved, and asks nothing for other repositories', async () => {
+      const scene = await Scene.create();
+      scene.failures.set('resolve', unreachable());
+      const policies = block(`${NAME}@${scene.digest}`) + settings;
+      assert.equal((await scene.decide(policies, { image: `${NAME}:v1` })).outcome, 'undecided');
+      const other = await scene.decide(policies, { image: 'registry.example.com/prod/other:v1' });
+      assert.deepEqual(summary(other), ['trusted no-policy-matches']);
+      assert.deepEqual(scene.calls, []);
+    });
+  });
+
   it('a tag that is not there is a missing image', async () => {
     const scene = await Scene.create();
     const decision = await scene.decide(policyOf([byKey(await newSigner())]), { image: `${NAME}:v2` });

@@ -2,11 +2,17 @@
 import type { SealChecks } from '../image/index.ts';
 import { isDigest, ReferenceFault, targetOf, type Repository } from '../oci/index.ts';
 import type { Decision, Finding } from './decision.ts';
-import { EvidenceShelf, type EvidenceCache, type OpenRepository } from './evaluate/evidence-shelf.ts';
+import {
+  EvidenceShelf,
+  type EvidenceCache,
+  type OpenRepository,
+  type ShelvedImage,
+} from './evaluate/evidence-shelf.ts';
 import { Horizon } from './evaluate/horizon.ts';
 import { causeOf, unknown, type Bench } from './evaluate/judge-authority.ts';
 import type { PolicySet, PreparedPolicy } from './evaluate/prepared-policy.ts';
 import { ProgramRunner, type KnownAnswers } from './evaluate/program-runner.ts';
+import { nameByDigest, policiesOfDigests } from './match/digest-globs.ts';
 import { imageName, type ImageName } from './match/image-glob.ts';
 import { fetchedFrom, matchingPolicies } from './match/matching-policies.ts';
 import { completeInputs, inputsOfNothing, knownInputs, type Question } from './question.ts';
@@ -56,21 +62,25 @@ export async function decide(context: ImageContext, set: PolicySet): Promise<Dec
 }
 
 async function decideOn(context: ImageContext, image: ImageName, set: PolicySet): Promise<Decision> {
-  const matching = matchingPolicies(set, image, context.resource);
-  const known = knownInputs(image, matching, context, set);
   const target = targetOf(image.reference);
   const named = isDigest(target) ? target : undefined;
+  const at = { repository: fetchedFrom(set.mirrors, image), target };
+  const byName = matchingPolicies(set, image, context.resource);
+  const ofDigests = named === undefined ? policiesOfDigests(set, image, context.resource) : [];
+  const shelf = shelfOf(context, at, [...byName, ...ofDigests]);
+  const matching =
+    ofDigests.length === 0 ? byName : unite(set, byName, await byDigest({ context, image, set, shelf, at }));
+  const known = knownInputs(image, matching, context, set);
   if (matching.length === 0) {
-    const digest = named === undefined ? {} : { digest: named };
-    const about = { image: context.image, policyHash: known.policyHash, inputs: completeInputs(known, named, []) };
+    const found = shelf.known ?? named;
+    const digest = found === undefined ? {} : { digest: found };
+    const about = { image: context.image, policyHash: known.policyHash, inputs: completeInputs(known, found, []) };
     return { ...about, ...noMatch(set), ...digest, policies: [], evidence: [], exceptions: [], readsClock: false };
   }
   const answers = ANSWERS.get(set) ?? new Map();
   ANSWERS.set(set, answers);
-  const at = { repository: fetchedFrom(set.mirrors, image), target };
   const horizon = new Horizon(context.now);
   const programs = new ProgramRunner(context.now, answers);
-  const shelf = shelfOf(context, at, matching);
   const bench: Bench = { shelf, revocations: set.revocations, programs, horizon, read: new Set() };
   try {
     const { asksAgain, ...reached } = await reach({ context, set, image, matching, known, named, bench });
@@ -91,6 +101,33 @@ async function decideOn(context: ImageContext, image: ImageName, set: PolicySet)
   } finally {
     await programs.end();
   }
+}
+
+/** The policies that are about the image by its digest, which is looked up. @throws as the registry; ImageError `image-missing` */
+async function byDigest({
+  context,
+  image,
+  set,
+  shelf,
+  at,
+}: {
+  readonly context: ImageContext;
+  readonly image: ImageName;
+  readonly set: PolicySet;
+  readonly shelf: EvidenceShelf;
+  readonly at: ShelvedImage;
+}): Promise<readonly PreparedPolicy[]> {
+  try {
+    return matchingPolicies(set, nameByDigest(image, await shelf.digest()), context.resource);
+  } catch (error) {
+    context.evidence?.forget(at);
+    throw error;
+  }
+}
+
+/** In the order of the set. */
+function unite({ policies }: PolicySet, ...found: readonly (readonly PreparedPolicy[])[]): readonly PreparedPolicy[] {
+  return policies.filter((policy) => found.some((some) => some.includes(policy)));
 }
 
 function ofNothing(written: string, finding: Finding, set: PolicySet): Decision {

@@ -79,6 +79,7 @@ export type {
 export type { RepositoryForm, ResolvedTrust } from './evaluate/trust-roots.ts';
 export { imageName, matchesGlob, type ImageGlob, type ImageName } from './match/image-glob.ts';
 export type { LabelExpression, Labels, LabelSelector } from './match/label-selector.ts';
+export { policiesOfDigests } from './match/digest-globs.ts';
 export { fetchedFrom, matchingPolicies, mirrorOf, mirrorsOf, namesOf } from './match/matching-policies.ts';
 export { matchesResource, type Resource, type ResourceMatch, type Workload } from './match/resource-match.ts';
 export {
@@ -87,7 +88,7 @@ export {
   exceptionStatement,
   type ExceptionTerms,
 } from './exception/exception-statement.ts';
-export { questionOf, type Question } from './question.ts';
+export { questionOf, readsObject, type Question } from './question.ts';
 export { attachVsa, type AttachedVsa, type AttachVsaOptions } from './vsa/attach-vsa.ts';
 export type { SummarySource } from './vsa/find-summary.ts';
 export {

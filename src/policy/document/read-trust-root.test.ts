@@ -1,7 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { encodePublicKey, generatePrivateKey } from '../../trust/index.ts';
+import {
+  decodeTrustedRoot,
+  encodeCertificates,
+  encodePublicKey,
+  generatePrivateKey,
+  logIdOf,
+  noteKeyHash,
+  type TransparencyLog,
+} from '../../trust/index.ts';
 import { decodePolicyDocuments } from './decode-documents.ts';
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64');
@@ -11,11 +21,15 @@ const SUBJECT = { organization: 'acme', commonName: 'acme' };
 const LOG = { baseURL: 'https://log.example', hashAlgorithm: 'sha-256', publicKey: KEY };
 const AUTHORITY = { subject: SUBJECT, uri: 'https://ca.example', certChain: base64('not a certificate') };
 
-/** Codes and fields of the faults of a TrustRoot with this spec. */
-async function faultsOf(spec: object): Promise<readonly string[]> {
+async function decoded(spec: object): ReturnType<typeof decodePolicyDocuments> {
   const document = { apiVersion: 'policy.sigstore.dev/v1alpha1', kind: 'TrustRoot', metadata: { name: 'acme' }, spec };
   const bytes = new TextEncoder().encode(JSON.stringify(document));
-  const { faults } = await decodePolicyDocuments([{ name: 'root.yaml', bytes }]);
+  return decodePolicyDocuments([{ name: 'root.yaml', bytes }]);
+}
+
+/** Codes and fields of the faults of a TrustRoot with this spec. */
+async function faultsOf(spec: object): Promise<readonly string[]> {
+  const { faults } = await decoded(spec);
   return faults.map(({ code, place }) => `${code} ${place.path}`);
 }
 
@@ -64,6 +78,33 @@ describe('a TrustRoot', () => {
       'field-value spec.sigstoreKeys.tLogs[2].hashAlgorithm',
       'material-malformed spec.sigstoreKeys.tLogs[3].publicKey',
       'field-missing spec.sigstoreKeys.ctLogs[0].publicKey',
+    ]);
+  });
+
+  it('of keys knows a log by the names that Rekor v1 and Rekor v2 have for it', async () => {
+    const golden = join(import.meta.dirname, '../../../test/golden/_stack/trusted_root.json');
+    const [authority] = decodeTrustedRoot(readFileSync(golden), golden).certificateAuthorities;
+    const certChain = base64(encodeCertificates(authority?.chain ?? []));
+    const logsWith = async (baseURL: string, key: string): Promise<readonly TransparencyLog[]> => {
+      const tLogs = [{ ...LOG, baseURL, publicKey: base64(key) }];
+      const { trustRoots, faults } = await decoded({
+        sigstoreKeys: { certificateAuthorities: [{ ...AUTHORITY, certChain }], tLogs },
+      });
+      assert.deepEqual(faults, []);
+      const root = trustRoots[0]?.root;
+      return root?.kind === 'keys' ? root.trustedRoot.logs : [];
+    };
+    const { publicKey } = await generatePrivateKey('ed25519');
+    const ids = (logs: readonly TransparencyLog[]): readonly unknown[] =>
+      logs.map(({ logId, majorVersion }) => [Buffer.from(logId).toString('hex'), majorVersion]);
+    const hex = (id: Uint8Array): string => Buffer.from(id).toString('hex');
+    assert.deepEqual(ids(await logsWith('https://log.example/rekor', encodePublicKey(publicKey))), [
+      [hex(logIdOf(publicKey)), 1],
+      [hex(noteKeyHash('log.example', publicKey)), 2],
+    ]);
+    const ecdsa = (await generatePrivateKey('ecdsa-p256')).publicKey;
+    assert.deepEqual(ids(await logsWith('https://log.example', encodePublicKey(ecdsa))), [
+      [hex(logIdOf(ecdsa)), undefined],
     ]);
   });
 

@@ -3,11 +3,14 @@ import {
   decodeCertificates,
   decodePublicKey,
   decodeTrustedRoot,
+  hostOfLog,
   logIdOf,
+  noteKeyHash,
   printable,
   timestampAuthority,
   type Certificate,
   type PublicKey,
+  type TransparencyLog,
   type TrustedRoot,
 } from '../../trust/index.ts';
 import { CodedError, decodeBase64, isJsonObject, parseJson } from '../../wire/index.ts';
@@ -106,7 +109,7 @@ function readKeys(keys: FieldReader): TrustedRoot {
   });
   const logs = keys.objects('tLogs', MAX_ENTRIES).flatMap((reader) => {
     const { publicKey, baseUrl } = readLog(reader);
-    return publicKey === undefined ? [] : [{ baseUrl, publicKey, logId: logIdOf(publicKey) }];
+    return publicKey === undefined ? [] : logsOf(baseUrl, publicKey);
   });
   const certificateLogs = keys.objects('ctLogs', MAX_ENTRIES).flatMap((reader) => {
     const { publicKey, baseUrl } = readLog(reader);
@@ -116,6 +119,22 @@ function readKeys(keys: FieldReader): TrustedRoot {
     keys.error('field-missing', 'one of certificateAuthorities and timestampAuthorities is missing');
   keys.end();
   return { logs, certificateLogs, certificateAuthorities, timestampAuthorities, skipped: [] };
+}
+
+/**
+ * A log under the names that its entries may have for it. A TrustRoot does not say which version of Rekor it is: the first names a log by its
+ * key alone, the second by its key under its host, which is the same for an ECDSA key.
+ */
+function logsOf(baseUrl: string, publicKey: PublicKey): readonly TransparencyLog[] {
+  const log = { baseUrl, publicKey, logId: logIdOf(publicKey) };
+  const host = hostOfLog(baseUrl);
+  if (host === undefined) return [log];
+  const logId = noteKeyHash(host, publicKey);
+  if (Buffer.compare(logId, log.logId) === 0) return [log];
+  return [
+    { ...log, majorVersion: 1 },
+    { ...log, logId, majorVersion: 2 },
+  ];
 }
 
 function readAuthority(reader: FieldReader): {
