@@ -401,6 +401,37 @@ describe('a way around', () => {
     );
   });
 
+  test('by a tag is closed where a policy names a digest, and images that no policy is about may run', async () => {
+    const settings = { apiVersion: 'policy.bulla/v1alpha1', kind: 'PolicySettings', metadata: { name: 's' } };
+    const free = `${JSON.stringify({ ...settings, spec: { noMatchPolicy: 'allow' } })}\n`;
+    const { scene } = await GateScene.create(EVERYTHING);
+    for (const glob of [`${NAME}@${scene.digest}`, `${NAME}@${scene.digest.slice(0, 20)}*`, `**/app@${scene.digest}`]) {
+      const blocked = policyOf([{ static: { action: 'fail' } }], { images: [{ glob }] }, 'blocked');
+      const gate = await GateScene.create(blocked + free);
+      for (const object of [podOf([`${NAME}:v1`]), podOf([NAME + ':v1']), workloadOf('Deployment', [`${NAME}:v1`])]) {
+        const { allowed, message } = await gate.review('validate', { object });
+        assert.equal(allowed, false, glob);
+        assert.match(message, /blocked/);
+      }
+      // another image of that name may run, as the digest that it was judged by
+      const { repository } = gate.scene;
+      const other = { schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests: [] };
+      const bytes = new TextEncoder().encode(JSON.stringify(other));
+      const { descriptor } = await repository.putManifest(bytes, other.mediaType, { tag: 'v2' });
+      const { patch } = await gate.review('mutate', { object: podOf([`${NAME}:v2`]) });
+      assert.equal(patch[1]?.value, `${NAME}:v2@${descriptor.digest}`);
+      assert.equal((await gate.review('validate', { object: podOf([patch[1]?.value ?? '']) })).allowed, true);
+      assert.match((await gate.review('validate', { object: podOf([`${NAME}:v2`]) })).message, /by its digest/);
+      // and of a name that no policy can be about nobody asks for a digest
+      gate.scene.calls.length = 0;
+      const elsewhere = podOf(['other.example/x:1']);
+      if (!glob.startsWith('*')) {
+        assert.equal((await gate.review('validate', { object: elsewhere })).allowed, true);
+        assert.deepEqual(gate.scene.calls, []);
+      }
+    }
+  });
+
   test('by moving the tag in between is closed: what was verified is what is written, and that is what is judged', async () => {
     const gate = await sealed();
     const { patch } = await gate.review('mutate', { object: podOf([`${NAME}:v1`]) });

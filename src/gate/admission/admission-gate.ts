@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-import { CodedError, header, readCall, WireError, type Call, type Reply, type Service } from '../../wire/index.ts';
+import { CodedError, header, WireError, type Call, type Reply, type Service } from '../../wire/index.ts';
 import { GateError } from '../error.ts';
 import { AdmissionError, ReviewFault } from './admission-error.ts';
-import { decodeReview, REVIEW_LIMITS, type AdmissionRequest } from './admission-review.ts';
-import { decisionRecord } from './decision-record.ts';
+import { decodeReview, REVIEW_LIMITS } from './admission-review.ts';
+import { decisionRecord, recordedRequest, type RecordedRequest } from './decision-record.ts';
 import { ImageJudge } from './image-judge.ts';
 import { JUDGE_LIMITS, type JudgeLimits, type JudgeState } from './judge-limits.ts';
 import type { DecisionObserver, PolicySource, PullCredentials } from './ports.ts';
 import { reviewReply } from './review-answer.ts';
 import { ReviewDeadline } from './review-deadline.ts';
-import { Reviewer, type Endpoint, type MutateMode, type Review } from './reviewer.ts';
+import { ReviewRoom, type Place } from './review-room.ts';
+import { Reviewer, type Endpoint, type MutateMode, type PosedReview, type Review } from './reviewer.ts';
 import type { SummaryKeeper } from './summary-keeper.ts';
 import { SILENT, type GateTelemetry } from './telemetry.ts';
 
@@ -73,12 +74,23 @@ async function answer(call: Call, webhooks: Webhooks, policies: PolicySource): P
   return text(503, policies.pending?.() ?? 'policies and trusted roots are not loaded yet');
 }
 
+/** What was read of a review. */
+interface ReadReview {
+  readonly request: RecordedRequest;
+  readonly posed: PosedReview | Review;
+  /** a policy looks at the object, so that it is held to the end */
+  readonly isHeld: boolean;
+}
+
+const MALFORMED: Review = { allowed: false, code: 'malformed', images: [] };
+
 /** The life of a review: read, decode, judge, answer, tell. */
 class Webhooks {
   readonly #reviewer: Reviewer;
   readonly #observers: readonly DecisionObserver[];
   readonly #telemetry: GateTelemetry;
   readonly #now: () => Date;
+  readonly #room: ReviewRoom = new ReviewRoom();
 
   constructor(reviewer: Reviewer, observers: readonly DecisionObserver[], telemetry: GateTelemetry, now: () => Date) {
     this.#reviewer = reviewer;
@@ -87,27 +99,46 @@ class Webhooks {
     this.#now = now;
   }
 
-  /** @throws WireError and ReviewFault for what has no `uid`, so that there is no review to answer */
+  /** @throws WireError, AdmissionError and ReviewFault for what has no `uid`, so that there is no review to answer */
   async review(call: Call, endpoint: Endpoint): Promise<Reply> {
     const deadline = new ReviewDeadline(call.target);
     const ended = this.#telemetry.began(endpoint);
-    let request: AdmissionRequest | undefined;
-    let uid: string | undefined;
-    let review: Review = { allowed: false, code: 'malformed', images: [] };
+    let request: RecordedRequest | undefined;
+    let review: Review = MALFORMED;
+    let place: Place | undefined;
     try {
       checkType(call);
-      request = decodeReview(await readCall(call, REVIEW_LIMITS.maxBytes));
-      ({ uid } = request);
-      review = await this.#reviewer.review(request, endpoint, deadline);
-      return reviewReply({ uid, ...review });
+      place = this.#room.enter();
+      const read = await place.read(call, REVIEW_LIMITS.maxBytes, deadline).then((bytes) => this.#read(bytes));
+      ({ request } = read);
+      if (!read.isHeld) place.release();
+      review = 'allowed' in read.posed ? read.posed : await this.#reviewer.answer(read.posed, endpoint, deadline);
+      return reviewReply({ uid: request.review, ...review });
     } catch (error) {
-      uid ??= error instanceof ReviewFault ? error.uid : undefined;
-      if (uid === undefined) throw error;
+      const uid = request?.review ?? (error instanceof ReviewFault ? error.uid : undefined);
+      if (uid === undefined) {
+        if (error instanceof AdmissionError && !(error instanceof ReviewFault))
+          review = { ...review, code: error.code };
+        throw error;
+      }
       review = this.#denial(error);
       return reviewReply({ uid, ...review });
     } finally {
+      place?.leave();
       deadline.end();
       this.#tell(request, endpoint, review, deadline.elapsed, ended);
+    }
+  }
+
+  /** What is asked, without the object around it: while a registry is waited for, a small part of what was sent is held. */
+  #read(bytes: Uint8Array): ReadReview {
+    const decoded = decodeReview(bytes);
+    const request = recordedRequest(decoded);
+    try {
+      const posed = this.#reviewer.pose(decoded);
+      return { request, posed, isHeld: 'object' in posed && posed.object.isRead };
+    } catch (error) {
+      return { request, posed: this.#denial(error), isHeld: false };
     }
   }
 
@@ -122,7 +153,7 @@ class Webhooks {
   }
 
   #tell(
-    request: AdmissionRequest | undefined,
+    request: RecordedRequest | undefined,
     endpoint: Endpoint,
     review: Review,
     milliseconds: number,
@@ -168,9 +199,14 @@ function httpFault(error: unknown): Reply {
     return text(status, error.message);
   }
   if (error instanceof ReviewFault) return text(400, error.message);
+  // Of these the rest need not come.
+  if (error instanceof AdmissionError && error.code === 'deadline') return text(408, error.message, CLOSE);
+  if (error instanceof AdmissionError && error.code === 'overloaded') return text(503, error.message, CLOSE);
   if (error instanceof AdmissionError && error.code === 'not-served') return text(415, error.message);
   return text(500, 'the gate itself failed; its log says why');
 }
+
+const CLOSE = { connection: 'close' };
 
 function text(status: number, message: string, headers: Readonly<Record<string, string>> = {}): Reply {
   return { status, headers: { 'content-type': 'text/plain; charset=utf-8', ...headers }, body: `${message}\n` };

@@ -125,7 +125,28 @@ function decodeRequest(request: JsonObject, uid: string): AdmissionRequest {
   if (needed && decoded.object === null) throw fault(`request.object is missing, expected what ${operation} is about`);
   if (operation === 'UPDATE' && decoded.oldObject === null)
     throw fault('request.oldObject is missing, expected what the object was before');
-  return decoded;
+  const { resource: pods, kind: pod, subResource } = decoded;
+  if (needed && pods.group === '' && pods.resource === 'pods' && subResource === '' && pod.kind !== 'Pod')
+    throw fault(`request.kind is ${shown(pod.kind)}, expected Pod as in request.resource`);
+  return needed ? { ...decoded, ...typedObjects(decoded, fault) } : decoded;
+}
+
+/** Where the images of an object stand follows from what it is: the API server says that beside it, and nothing in the object says otherwise. */
+function typedObjects(
+  { kind: { group, version, kind }, object, oldObject }: AdmissionRequest,
+  fault: (what: string) => ReviewFault,
+): Pick<AdmissionRequest, 'object' | 'oldObject'> {
+  const type = { apiVersion: group === '' ? version : `${group}/${version}`, kind };
+  const typed = (of: JsonObject | null, name: string): JsonObject | null => {
+    if (of === null) return null;
+    for (const field of ['apiVersion', 'kind'] as const) {
+      const said = of[field] ?? type[field];
+      if (said !== type[field])
+        throw fault(`request.${name}.${field} is ${shown(said)}, expected ${shown(type[field])} as in request.kind`);
+    }
+    return { ...of, ...type };
+  };
+  return { object: typed(object, 'object'), oldObject: typed(oldObject, 'oldObject') };
 }
 
 function userOf(info: Json | undefined, fault: (what: string) => ReviewFault): AdmissionRequest['user'] {

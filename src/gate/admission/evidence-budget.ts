@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { RegistryError } from '../../oci/index.ts';
 import { AdmissionError } from './admission-error.ts';
+import type { LargeReads } from './large-reads.ts';
 
 /** What verifications may hold in memory. Bytes, milliseconds. */
 export interface EvidenceLimits {
@@ -12,52 +13,27 @@ export interface EvidenceLimits {
   readonly large: number;
   /** how long one waits that needs more than the small share, while another reads much */
   readonly waitMs: number;
+  /** how long one may read much while another namespace waits to */
+  readonly holdMs: number;
   /** how long one verification takes at most, whoever waits for it */
   readonly totalMs: number;
-}
-
-/**
- * One verification at a time may read much: a storm of images with mountains of evidence holds one mountain in memory and not a thousand,
- * and images with as much as usual pass it by.
- */
-export class LargeReads {
-  #last: Promise<void> = Promise.resolve();
-
-  /** Waits for the turn. The answer ends it. @throws AdmissionError `overloaded` */
-  async turn(waitMs: number): Promise<() => void> {
-    const { promise, resolve: end } = Promise.withResolvers<void>();
-    const before = this.#last;
-    this.#last = before.then(() => promise);
-    const { promise: late, reject } = Promise.withResolvers<never>();
-    const timer = setTimeout(
-      () => reject(new AdmissionError('overloaded', 'too much evidence is being read for other images')),
-      waitMs,
-    );
-    try {
-      await Promise.race([before, late]);
-      return end;
-    } catch (error) {
-      // who waits behind waits for those before
-      end();
-      throw error;
-    } finally {
-      clearTimeout(timer);
-    }
-  }
 }
 
 /** What one verification has read, and how long it takes. */
 export class EvidenceBudget {
   readonly #limits: EvidenceLimits;
   readonly #large: LargeReads;
+  readonly #namespace: string;
   readonly #controller: AbortController = new AbortController();
   readonly #timer: NodeJS.Timeout;
   #spent = 0;
   #turn: Promise<() => void> | undefined;
 
-  constructor(limits: EvidenceLimits, large: LargeReads) {
+  /** @param namespace whose turn is used where it is much */
+  constructor(limits: EvidenceLimits, large: LargeReads, namespace: string) {
     this.#limits = limits;
     this.#large = large;
+    this.#namespace = namespace;
     this.#timer = setTimeout(() => {
       this.#controller.abort(new AdmissionError('deadline', `the evidence was not read within ${limits.totalMs} ms`));
     }, limits.totalMs);
@@ -117,7 +93,7 @@ export class EvidenceBudget {
   }
 
   async #largeTurn(): Promise<void> {
-    this.#turn ??= this.#large.turn(this.#limits.waitMs);
+    this.#turn ??= this.#large.turn(this.#namespace, this.#limits, (reason) => this.#controller.abort(reason));
     await this.#turn;
   }
 

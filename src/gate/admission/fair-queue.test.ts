@@ -7,7 +7,7 @@ const tick = (): Promise<void> => new Promise((done) => setImmediate(done));
 
 describe('a fair queue', () => {
   test('lets namespaces take turns, and no more run than may', async () => {
-    const queue = new FairQueue({ running: 1, runningEach: 1, waiting: 100, waitingEach: 100 });
+    const queue = new FairQueue({ running: 1, runningEach: 1, runningFirst: 0, waiting: 100, waitingEach: 100 });
     const order: string[] = [];
     let running = 0;
     const task = (namespace: string) => async (): Promise<void> => {
@@ -25,7 +25,7 @@ describe('a fair queue', () => {
   });
 
   test('leaves room for others beside one that asks for much', async () => {
-    const queue = new FairQueue({ running: 4, runningEach: 2, waiting: 100, waitingEach: 100 });
+    const queue = new FairQueue({ running: 4, runningEach: 2, runningFirst: 0, waiting: 100, waitingEach: 100 });
     const { promise, resolve } = Promise.withResolvers<void>();
     const stuck = Array.from({ length: 10 }, () => queue.run('a', () => promise));
     assert.equal(queue.running, 2);
@@ -34,8 +34,22 @@ describe('a fair queue', () => {
     await Promise.all(stuck);
   });
 
+  test('has a place for a namespace with nothing under way, though others hold every other one', async () => {
+    const queue = new FairQueue({ running: 2, runningEach: 1, runningFirst: 1, waiting: 100, waitingEach: 100 });
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const stuck = ['a', 'a', 'b', 'b'].map((namespace) => queue.run(namespace, () => promise));
+    assert.deepEqual([queue.running, queue.waiting], [2, 2]);
+    assert.equal(await queue.run('c', async () => 'done'), 'done');
+    const third = queue.run('c', () => promise);
+    const fourth = queue.run('d', () => promise);
+    assert.deepEqual([queue.running, queue.waiting], [3, 3]);
+    resolve();
+    await Promise.all([...stuck, third, fourth]);
+    assert.deepEqual([queue.running, queue.waiting], [0, 0]);
+  });
+
   test('refuses more than may wait, of one and of all', async () => {
-    const queue = new FairQueue({ running: 1, runningEach: 1, waiting: 3, waitingEach: 2 });
+    const queue = new FairQueue({ running: 1, runningEach: 1, runningFirst: 0, waiting: 3, waitingEach: 2 });
     const { promise, resolve } = Promise.withResolvers<void>();
     const all = ['a', 'a', 'a'].map((namespace) => queue.run(namespace, () => promise));
     await assert.rejects(
@@ -52,7 +66,7 @@ describe('a fair queue', () => {
   });
 
   test('goes on after a task that fails', async () => {
-    const queue = new FairQueue({ running: 1, runningEach: 1, waiting: 3, waitingEach: 3 });
+    const queue = new FairQueue({ running: 1, runningEach: 1, runningFirst: 0, waiting: 3, waitingEach: 3 });
     const failing = queue.run('a', async () => {
       await tick();
       throw new TypeError('no');

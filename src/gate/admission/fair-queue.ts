@@ -6,6 +6,8 @@ export interface QueueLimits {
   readonly running: number;
   /** for one namespace */
   readonly runningEach: number;
+  /** beyond `running`, for the first of namespaces that have nothing under way: two with registries that hang keep no third out */
+  readonly runningFirst: number;
   readonly waiting: number;
   readonly waitingEach: number;
 }
@@ -67,8 +69,9 @@ export class FairQueue {
   }
 
   #mayStart(namespace: string): boolean {
-    const { running, runningEach } = this.#limits;
-    return this.#underWay < running && (this.#running.get(namespace) ?? 0) < runningEach;
+    const { running, runningEach, runningFirst } = this.#limits;
+    const own = this.#running.get(namespace) ?? 0;
+    return own === 0 ? this.#underWay < running + runningFirst : this.#underWay < running && own < runningEach;
   }
 
   #begin(namespace: string): void {

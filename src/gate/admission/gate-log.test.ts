@@ -54,3 +54,68 @@ test('traces say nothing, and change nothing, where no SDK is registered', async
   gate.restart({ telemetry: joined(traces === undefined ? [] : [traces, traces]) });
   assert.equal((await gate.review('validate', { object: podOf([gate.pinned]) })).allowed, true);
 });
+
+test('the log has nothing in it that a terminal would obey, whoever wrote it', async () => {
+  const lines: string[] = [];
+  const gate = await GateScene.create(POLICIES);
+  gate.restart({ telemetry: createGateLog({ write: (line) => lines.push(line) }) });
+  const image = 'x\u001b[2J\u009b2J\u202egpj\u2028y\n\u{e0041}';
+  await gate.review('validate', { object: podOf([image], { name: '\u202ename' }), userInfo: { username: '\u009bm' } });
+  assert.equal(lines.length, 1);
+  assert.doesNotMatch(lines[0] ?? '', /[\p{C}\p{Zl}\p{Zp}]/u);
+  const { images, user } = JSON.parse(lines[0] ?? '') as { images: readonly { image: string }[]; user: string };
+  assert.deepEqual([images[0]?.image, user], [image, '\u009bm']);
+});
+
+test('traces have a span for each review and each verification, with what was decided and for whom', async (t) => {
+  const api = await import('@opentelemetry/api');
+  const spans: {
+    readonly name: string;
+    readonly attributes: Record<string, unknown>;
+    ended: boolean;
+    status?: number;
+  }[] = [];
+  const tracer = {
+    startSpan(name: string) {
+      const span: (typeof spans)[number] = { name, attributes: {}, ended: false };
+      spans.push(span);
+      return {
+        isRecording: () => true,
+        setAttributes: (more: object) => Object.assign(span.attributes, more),
+        setStatus: ({ code }: { code: number }) => (span.status = code),
+        recordException: (exception: object) => Object.assign(span.attributes, { exception }),
+        end: () => (span.ended = true),
+      };
+    },
+  };
+  api.trace.setGlobalTracerProvider({ getTracer: () => tracer } as unknown as Parameters<
+    typeof api.trace.setGlobalTracerProvider
+  >[0]);
+  t.after(() => api.trace.disable());
+  const traces = await createGateTraces();
+  const gate = await GateScene.create(POLICIES);
+  gate.restart({ telemetry: joined(traces === undefined ? [] : [traces]) });
+  const namespace = 'shop';
+  await gate.review('validate', { object: podOf([gate.pinned]), namespace, dryRun: true });
+  await gate.review('validate', { object: podOf(['NOT AN IMAGE']), namespace });
+  traces?.failed(new TypeError('a secret'));
+  const [admitted, denied] = spans.filter(({ name }) => name === 'admission validate');
+  assert.deepEqual(admitted?.attributes, {
+    'bulla.allowed': true,
+    'bulla.code': 'trusted',
+    'bulla.images': 1,
+    'k8s.namespace.name': namespace,
+    'bulla.operation': 'CREATE',
+    'bulla.resource': 'pods',
+    'bulla.dry_run': true,
+    'bulla.digests': [gate.scene.digest],
+  });
+  assert.deepEqual([denied?.attributes['bulla.allowed'], denied?.status], [false, api.SpanStatusCode.ERROR]);
+  for (const phase of ['queue', 'verify'])
+    assert.ok(
+      spans.some(({ name }) => name === `admission ${phase}`),
+      phase,
+    );
+  assert.doesNotMatch(JSON.stringify(spans), /a secret/);
+  assert.ok(spans.every(({ ended }) => ended));
+});

@@ -18,7 +18,7 @@ const QUIET_MS = 5;
 /** A log of decisions, one JSON object a line: `time`, `level`, `message` and what it is about. No object, and no secret, stands in it. */
 export function createGateLog({ write, verbose = false, now = () => new Date() }: GateLogOptions): GateTelemetry {
   const line = (level: string, message: string, about: Readonly<Record<string, Json>>): void =>
-    write(JSON.stringify({ time: now().toISOString(), level, message, ...about }));
+    write(printed(JSON.stringify({ time: now().toISOString(), level, message, ...about })));
   return {
     began: (endpoint) => (ended) => {
       const { allowed, code, milliseconds, record } = ended;
@@ -38,6 +38,16 @@ export function createGateLog({ write, verbose = false, now = () => new Date() }
       line('error', 'the gate failed', { code, error: shown.slice(0, 4000) });
     },
   };
+}
+
+/** JSON leaves characters as they are that a terminal would obey, or that turn the reading direction. */
+function printed(json: string): string {
+  return json.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) =>
+    Array.from(
+      { length: character.length },
+      (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`,
+    ).join(''),
+  );
 }
 
 function reviewJson(record: DecisionRecord): Readonly<Record<string, Json>> {

@@ -114,14 +114,17 @@ let uids = 0;
 
 /** A review around a request, with what every request has. */
 export function reviewOf(request: object): object {
-  const { object, resource = resourceOf(object) } = request as { object?: object; resource?: object };
+  const {
+    object,
+    resource = resourceOf(object),
+    kind = kindOf(object),
+  } = request as Record<string, object | undefined>;
   uids += 1;
   return {
     kind: 'AdmissionReview',
     apiVersion: 'admission.k8s.io/v1',
     request: {
       uid: `uid-${uids}`,
-      kind: { group: '', version: 'v1', kind: 'Pod' },
       namespace: 'default',
       operation: 'CREATE',
       userInfo: { username: 'dev', groups: ['system:authenticated'] },
@@ -130,14 +133,24 @@ export function reviewOf(request: object): object {
       options: null,
       ...request,
       resource,
+      kind,
     },
   };
 }
 
 function resourceOf(object: object | undefined): object {
+  const { group, version, kind } = kindOf(object);
+  return { group, version, resource: kind === 'EphemeralContainers' ? 'pods' : `${kind.toLowerCase()}s` };
+}
+
+function kindOf(object: object | undefined): {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+} {
   const { apiVersion = 'v1', kind = 'Pod' } = (object ?? {}) as { apiVersion?: string; kind?: string };
   const [group = '', version = ''] = apiVersion.includes('/') ? apiVersion.split('/') : ['', apiVersion];
-  return { group, version, resource: kind === 'EphemeralContainers' ? 'pods' : `${kind.toLowerCase()}s` };
+  return { group, version, kind };
 }
 
 /** A Pod that runs images, one container each. */

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { NAME, newSigner, policyOf, unreachable } from '../../policy/scene.fixture.ts';
-import { encodePublicKey, type Signer } from '../../trust/index.ts';
+import { exceptionStatement } from '../../policy/index.ts';
+import { encodeBundle, encodePublicKey, signBundle, type Signer } from '../../trust/index.ts';
 import { GateScene, podOf, workloadOf } from './gate.fixture.ts';
 
 const signer = await newSigner();
@@ -121,6 +122,25 @@ describe('an image that is judged again', () => {
     assert.equal(await admits(gate), false);
   });
 
+  test('is not remembered beyond the moment at which an exception ends, however fresh the listing is', async () => {
+    const approver = await newSigner();
+    const exceptions = { signers: [byKey(approver)] };
+    const metadata = { name: 's' };
+    const settings = { apiVersion: 'policy.bulla/v1alpha1', kind: 'PolicySettings', metadata, spec: { exceptions } };
+    const gate = await GateScene.create(SEALED);
+    const [issued, expires] = [new Date(gate.time - 1000), new Date(gate.time + 3000)];
+    const terms = { policies: ['sealed'], reason: 'r', approver: 'alice', issued, expires };
+    const bundle = await signBundle(exceptionStatement(gate.pinned, terms), approver, []);
+    await gate.policies(
+      `${SEALED}${JSON.stringify(settings)}\n---\n${new TextDecoder().decode(encodeBundle(bundle))}\n`,
+    );
+    assert.equal(await admits(gate), true);
+    gate.time += 2999;
+    assert.equal(await admits(gate), true);
+    gate.time += 2;
+    assert.equal(await admits(gate), false);
+  });
+
   test('a policy that reads the clock is asked each time', async () => {
     const policy = { type: 'cel', data: "now < timestamp('2026-06-02T00:00:05Z')" };
     const gate = await sealed(policyOf([byKey(signer)], { policy }, 'until'));
@@ -235,7 +255,7 @@ describe('a gate that is asked too much', () => {
     const gate = await sealed();
     const { promise: opened, resolve: open } = Promise.withResolvers<void>();
     gate.restart({
-      limits: { running: 2, runningEach: 1, waiting: 10, waitingEach: 2 },
+      limits: { running: 2, runningEach: 1, runningFirst: 0, waiting: 10, waitingEach: 2 },
       credentials: {
         scopeOf: (namespace) => ({
           key: namespace,
@@ -258,6 +278,61 @@ describe('a gate that is asked too much', () => {
       7,
     );
     assert.equal(messages.filter((message) => message.startsWith('true')).length, 0);
+  });
+
+  test('does not let one namespace stand in the way of what another wants too', async () => {
+    const gate = await sealed();
+    const { promise: stuck, resolve: end } = Promise.withResolvers<never>();
+    gate.restart({
+      limits: { running: 4, runningEach: 2, runningFirst: 0 },
+      credentials: {
+        scopeOf: () => ({
+          key: 'all',
+          open: (name) => (name.startsWith('hanging.example') ? stuck : gate.scene.open(name)),
+        }),
+      },
+    });
+    await gate.policies(SEALED + policyOf([byKey(signer)], { images: [{ glob: 'hanging.example/**' }] }, 'hanging'));
+    const hanging = Array.from({ length: 50 }, (_, at) => `hanging.example/x@sha256:${String(at).padStart(64, '0')}`);
+    const images = [...hanging, gate.pinned, `${NAME}:v1`];
+    const greedy = gate.review('validate', { object: podOf(images), namespace: 'greedy' }, '?timeout=2s');
+    const tagged = gate.review('mutate', { object: podOf([`${NAME}:v1`]), namespace: 'greedy' }, '?timeout=2s');
+    await new Promise((done) => setImmediate(done));
+    // what the greedy one waits for at the end of its line
+    for (const image of [gate.pinned, `${NAME}:v1`]) {
+      const request = { object: workloadOf('Deployment', [image]), namespace: 'modest' };
+      assert.equal((await gate.review('validate', request, '?timeout=2s')).allowed, true, image);
+    }
+    assert.equal((await tagged).patch.length, 2);
+    assert.equal(asked(gate).filter((method) => method === 'referrers').length, 1);
+    assert.equal((await greedy).allowed, false);
+    end(undefined as never);
+  });
+
+  test('denies a storm of images of registries that hang in time, and holds nothing of it', async () => {
+    const gate = await sealed();
+    const { promise: stuck } = Promise.withResolvers<never>();
+    gate.restart({ credentials: { scopeOf: (namespace) => ({ key: namespace, open: () => stuck }) } });
+    const storm = Array.from({ length: 1000 }, (_, at) =>
+      gate.review(
+        at % 2 === 0 ? 'validate' : 'mutate',
+        {
+          object: podOf([`${NAME}:${at}`, `${NAME}@sha256:${String(at).padStart(64, '0')}`]),
+          namespace: `n${at % 20}`,
+        },
+        '?timeout=400ms',
+      ),
+    );
+    for (const { status, allowed, patch, code, message } of await Promise.all(storm)) {
+      assert.deepEqual([status, patch], [200, []]);
+      if (!allowed) assert.deepEqual([code, message === ''], [503, false]);
+    }
+    // what mutates denies only when its time is up, and nothing was trusted by anybody
+    const { allowed } = await gate.review('validate', { object: podOf([gate.pinned]) }, '?timeout=100ms');
+    assert.equal(allowed, false);
+    const { verdicts, running } = gate.gate.state();
+    assert.equal(verdicts, 0);
+    assert.ok(running <= 32, `${running} verifications`);
   });
 
   test('reads only so much beside one image, and then does not know', async () => {

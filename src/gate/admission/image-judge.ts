@@ -3,7 +3,7 @@ import { SealChecks } from '../../image/index.ts';
 import { ReferenceFault, type Digest } from '../../oci/index.ts';
 import { decide, mayReuse, type Decision, type OpenRepository } from '../../policy/index.ts';
 import { BoundedMemory } from './bounded-memory.ts';
-import { EvidenceBudget, LargeReads } from './evidence-budget.ts';
+import { EvidenceBudget } from './evidence-budget.ts';
 import { AdmissionError } from './admission-error.ts';
 import { FairQueue } from './fair-queue.ts';
 import { isAnyPolicyAbout, nameImage, QuestionMemory, type NamedImage, type PosedQuestion } from './image-question.ts';
@@ -21,16 +21,19 @@ import {
   type KeptVerdict,
 } from './kept-verdict.ts';
 import type { JudgedImage } from './judged-image.ts';
+import { LargeReads } from './large-reads.ts';
 import type { JudgeLimits, JudgeObserver, JudgeState } from './judge-limits.ts';
 import { both, missing, NOTHING, undecided, verdictOf, withoutPolicy } from './image-verdict.ts';
 import type { ImageVerdict, PullScope } from './ports.ts';
 import { recordingOpener, saysTheSame, type PassingRead } from './recorded-repository.ts';
 import { ReviewDeadline } from './review-deadline.ts';
+import { SharedTask } from './shared-task.ts';
 import type { SummaryKeeper } from './summary-keeper.ts';
 import { TagResolver, type ResolvedTag } from './tag-resolver.ts';
 
 interface Flight {
   readonly verdict: Promise<ImageVerdict>;
+  readonly task: SharedTask<ImageVerdict>;
   waiting: number;
 }
 
@@ -81,6 +84,9 @@ export class ImageJudge {
     if (kept === undefined) return undefined;
     const now = this.#now().getTime();
     if (!isFresh(kept, asked.scope.key, now)) return undefined;
+    // Of a tag that no policy can be about nobody asks for the digest.
+    if (kept.shared.code === 'no-policy-matches' && named.digest === undefined && !this.#isPoliced(asked, named))
+      return withoutPolicy(asked.set);
     // Asked for again before it is too old, so that nobody has to wait for that.
     if (freshUntil(kept, asked.scope.key) - now < this.#limits.listingMs / 4)
       void this.#fly(asked, named, digest, undefined).verdict;
@@ -97,7 +103,7 @@ export class ImageJudge {
       if ('outcome' in named) return named;
       if (named.digest !== undefined)
         return await this.#wait(this.#fly(asked, named, named.digest, undefined), deadline);
-      if (!isAnyPolicyAbout(named, asked.run, asked.set)) return withoutPolicy(asked.set);
+      if (!this.#isPoliced(asked, named)) return withoutPolicy(asked.set);
       const resolved = await deadline.within(this.#resolve(asked, named));
       if (resolved === undefined) return missing(named);
       const { digest, onePlatform } = resolved;
@@ -128,31 +134,28 @@ export class ImageJudge {
     const known = this.#flights.get(key);
     if (known !== undefined) {
       this.#observer.cached('joined');
+      known.task.ask(asked.namespace);
       return known;
     }
     const began = performance.now();
     const isWanted = (): boolean => this.#flights.get(key)?.waiting !== 0 || performance.now() - began < GRACE;
-    const verdict = this.#queue
-      .run(asked.namespace, async () => {
-        this.#observer.took('queue', performance.now() - began);
-        if (!isWanted()) throw new AdmissionError('deadline', 'nobody waits for this image any more');
-        return (
-          (await this.#recheck(asked, posed, digest)) ?? (await this.#verify(asked, posed, { digest, onePlatform }))
-        );
-      })
+    const task = new SharedTask(this.#queue, async () => {
+      this.#observer.took('queue', performance.now() - began);
+      if (!isWanted()) throw new AdmissionError('deadline', 'nobody waits for this image any more');
+      return (await this.#recheck(asked, posed, digest)) ?? (await this.#verify(asked, posed, { digest, onePlatform }));
+    });
+    const verdict = task.result
       .catch((error: unknown) => this.#undecided(error))
       .finally(() => this.#flights.delete(key));
-    const flight = { verdict, waiting: 0 };
+    const flight = { verdict, task, waiting: 0 };
     this.#flights.set(key, flight);
+    task.ask(asked.namespace);
     return flight;
   }
 
   /** A verdict that stands, since the registry still says the same to these credentials. */
-  async #recheck(
-    { scope, dryRun }: JudgedImage,
-    { key }: PosedQuestion,
-    digest: Digest,
-  ): Promise<ImageVerdict | undefined> {
+  async #recheck(asked: JudgedImage, { key }: PosedQuestion, digest: Digest): Promise<ImageVerdict | undefined> {
+    const { scope, dryRun } = asked;
     const kept = this.#verdicts.get(key);
     const now = this.#now().getTime();
     // Without a request of one's own there is none that could be refused.
@@ -161,7 +164,7 @@ export class ImageJudge {
     if (!kept.summarized && !dryRun) return undefined;
     const reads = decodeReads(kept.reads, digest);
     try {
-      const same = await this.#timed('recheck', (budget) =>
+      const same = await this.#timed(asked, 'recheck', (budget) =>
         budget.within(() => Promise.all(reads.map((read) => saysTheSame(scope, read)))),
       );
       if (same.includes(false)) return undefined;
@@ -182,7 +185,7 @@ export class ImageJudge {
     const { scope, dryRun } = asked;
     const reads: PassingRead[] = [];
     const now = this.#now();
-    const [first, ...further] = await this.#timed('verify', async (budget) => {
+    const [first, ...further] = await this.#timed(asked, 'verify', async (budget) => {
       const open = recordingOpener(scope, budget, reads, ahead);
       const decisions: Decision[] = [];
       for (const image of images) decisions.push(await this.#decide(asked, image, { open, now, onePlatform }));
@@ -233,24 +236,31 @@ export class ImageJudge {
   }
 
   #resolve(asked: JudgedImage, named: NamedImage): Promise<ResolvedTag | undefined> {
-    return this.#tags.resolve(asked, named, (task) =>
-      this.#queue.run(asked.namespace, () => this.#timed('resolve', (budget) => budget.within(task))),
+    return this.#tags.resolve(
+      asked,
+      named,
+      (work) => new SharedTask(this.#queue, () => this.#timed(asked, 'resolve', (budget) => budget.within(work))),
     );
   }
 
   /** One phase of a verification, which has only so much time and memory. */
   async #timed<T>(
+    { namespace }: JudgedImage,
     phase: Parameters<JudgeObserver['took']>[0],
     task: (budget: EvidenceBudget) => Promise<T>,
   ): Promise<T> {
     const began = performance.now();
-    const budget = new EvidenceBudget(this.#limits, this.#large);
+    const budget = new EvidenceBudget(this.#limits, this.#large, namespace);
     try {
       return await task(budget);
     } finally {
       budget.end();
       this.#observer.took(phase, performance.now() - began);
     }
+  }
+
+  #isPoliced({ run, set }: JudgedImage, named: NamedImage): boolean {
+    return isAnyPolicyAbout(named, run, set);
   }
 
   #pose({ set, run }: JudgedImage, named: NamedImage, digest: Digest): PosedQuestion {

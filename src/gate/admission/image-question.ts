@@ -5,7 +5,9 @@ import {
   fetchedFrom,
   imageName,
   matchingPolicies,
+  policiesOfDigests,
   questionOf,
+  readsObject,
   type PolicySet,
   type PreparedPolicy,
   type Workload,
@@ -82,10 +84,14 @@ function aheadOf(
   return signed.length < 2 ? {} : { ahead: { repository, tag: attachedTag(digest, 'signature') } };
 }
 
-/** Whether any policy is about an image of which the digest is not known. */
+/**
+ * Whether any policy is, or may be, about an image of which the digest is not known: one that names a digest may name this one, and no tag is a
+ * way around it.
+ */
 export function isAnyPolicyAbout({ base, tag }: NamedImage, run: RunningObject, set: PolicySet): boolean {
   const names = [`${base}:${tag}`, `${base}@${ANY_DIGEST}`];
-  return names.some((name) => matchingPolicies(set, imageName(name), run.resource).length > 0);
+  if (names.some((name) => matchingPolicies(set, imageName(name), run.resource).length > 0)) return true;
+  return policiesOfDigests(set, imageName(`${base}:${tag}`), run.resource).length > 0;
 }
 
 const ANY_DIGEST = `sha256:${'0'.repeat(64)}`;
@@ -99,10 +105,7 @@ export class QuestionMemory {
 
   constructor(set: PolicySet) {
     this.#set = set;
-    this.#readsObject = set.policies.some(
-      ({ program }) =>
-        program !== undefined && (program.includeSpec || program.includeObjectMeta || program.includeTypeMeta),
-    );
+    this.#readsObject = set.policies.some(readsObject);
     this.#readsResource = set.policies.some(({ match }) => match.length > 0);
   }
 

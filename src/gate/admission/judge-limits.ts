@@ -22,10 +22,12 @@ export const JUDGE_LIMITS: JudgeLimits = {
   probe: 128 * 1024,
   small: 2 * 1024 * 1024,
   large: 32 * 1024 * 1024,
-  waitMs: 5000,
+  waitMs: 25_000,
+  holdMs: 10_000,
   totalMs: 30_000,
   running: 16,
   runningEach: 8,
+  runningFirst: 16,
   waiting: 2000,
   waitingEach: 500,
 };

@@ -140,6 +140,12 @@ export type { TlsMaterial } from '../../wire/index.ts';
 export interface TlsSource {
   /** @throws WireError `tls-malformed` */
   current(): Promise<TlsMaterial>;
-  /** Calls on each change with what counts from now on, until the function that it returns is called. */
-  watch(changed: (material: TlsMaterial) => void): () => void;
+  /**
+   * Calls on each change with what counts from now on, until the function that it returns is called.
+   *
+   * @param trouble told once of what cannot be used and stays so; what counted before counts on
+   */
+  watch(changed: (material: TlsMaterial) => void, trouble?: (error: unknown) => void): () => void;
+  /** Looks now, where changes are looked for only now and then. */
+  readonly look?: () => void;
 }

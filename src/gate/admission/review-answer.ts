@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { printable } from '../../trust/index.ts';
 import type { Json, Reply } from '../../wire/index.ts';
 import { REVIEW_VERSION } from './admission-review.ts';
 import type { PatchOperation } from './pin-images.ts';
@@ -40,7 +41,7 @@ export function reviewReply({ uid, allowed, denial, patch, warnings = [], auditA
       status: 'Failure',
       code,
       reason: REASONS[code],
-      message: cut(message, ANSWER_LIMITS.message),
+      message: line(message, ANSWER_LIMITS.message),
     };
   }
   if (patch !== undefined && patch.length > 0) {
@@ -52,7 +53,12 @@ export function reviewReply({ uid, allowed, denial, patch, warnings = [], auditA
   return { status: 200, headers: HEADERS, body: `${BEFORE}${JSON.stringify(response)}}` };
 }
 
-/** A text of at most so many characters, on one line, that says where it was cut. */
+/** Of words that strangers wrote, on one line, and nothing that a terminal would obey. */
+function line(text: string, length: number): string {
+  return cut(printable(text, length), length);
+}
+
+/** A text of at most so many characters, that says where it was cut. */
 export function cut(text: string, length: number): string {
   if (text.length <= length) return text;
   const kept = text.slice(0, length - 1);
@@ -64,7 +70,7 @@ function cappedWarnings(warnings: readonly string[]): readonly string[] {
   const kept: string[] = [];
   let left = ANSWER_LIMITS.warnings;
   for (const warning of warnings) {
-    const text = cut(warning, ANSWER_LIMITS.warning);
+    const text = line(warning, ANSWER_LIMITS.warning);
     left -= text.length;
     if (left < 0) break;
     kept.push(text);
@@ -74,6 +80,6 @@ function cappedWarnings(warnings: readonly string[]): readonly string[] {
 
 function cappedAnnotations(annotations: Readonly<Record<string, string>>): Record<string, string> {
   const capped: Record<string, string> = {};
-  for (const [key, value] of Object.entries(annotations)) capped[key] = cut(value, ANSWER_LIMITS.annotation);
+  for (const [key, value] of Object.entries(annotations)) capped[key] = line(value, ANSWER_LIMITS.annotation);
   return capped;
 }

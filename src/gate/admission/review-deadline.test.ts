@@ -25,6 +25,11 @@ describe('the time of a review', () => {
       ['?timeout=-5s', 9700],
       ['?timeout=0s', 9700],
       ['?timeout=5', 9700],
+      ['?timeout=31s', 29_700],
+      ['?timeout=0', 9700],
+      ['?timeout=%31s', 9700],
+      ['?timeout=5s&timeout=30s', 4700],
+      ['?xtimeout=1s', 9700],
       ['?timeout=999999999999s', 9700],
       [`?timeout=${'9'.repeat(5000)}s`, 9700],
     ] as const)
@@ -50,6 +55,18 @@ describe('the time of a review', () => {
       assert.deepEqual([status, allowed, code], [200, false, 503]);
       assert.match(message, /no answer within the 50 ms that the API server leaves for it/);
     }
+  });
+
+  test('ends with a clean denial where the process itself stood still meanwhile', async () => {
+    const gate = await GateScene.create(SEALED);
+    gate.restart({ credentials: { scopeOf: () => ({ key: 'k', open: () => never }) } });
+    const asked = (['mutate', 'validate'] as const).map((endpoint) =>
+      gate.review(endpoint, { object: podOf([`${NAME}:v1`, gate.pinned]) }, '?timeout=200ms'),
+    );
+    await new Promise((done) => setImmediate(done));
+    for (const end = performance.now() + 400; performance.now() < end;);
+    for (const { status, allowed, code } of await Promise.all(asked))
+      assert.deepEqual([status, allowed, code], [200, false, 503]);
   });
 
   test('ends with a clean denial where pull secrets cannot be read in time', async () => {

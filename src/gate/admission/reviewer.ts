@@ -27,6 +27,13 @@ export interface Review extends Omit<ReviewAnswer, 'uid'> {
   readonly images: readonly JudgedFields[];
 }
 
+/** What is to be judged of a request. */
+export interface PosedReview extends Pick<AdmissionRequest, 'namespace' | 'dryRun'> {
+  readonly changed: readonly ReviewedImage[];
+  readonly object: ReviewedObject;
+  readonly inForce: PoliciesInForce;
+}
+
 /** An image, the fields that name it, and what was decided on it. */
 export interface JudgedFields {
   readonly image: string;
@@ -53,18 +60,27 @@ export class Reviewer {
     this.#options = options;
   }
 
-  /** @throws GateError for an object whose images cannot be told; AdmissionError `deadline` */
-  async review(request: AdmissionRequest, endpoint: Endpoint, deadline: ReviewDeadline): Promise<Review> {
+  /**
+   * What a request asks, without the object around it, which may be large; or the answer, where there is nothing to ask.
+   *
+   * @throws GateError for an object whose images cannot be told
+   */
+  pose(request: AdmissionRequest): PosedReview | Review {
     const passes = this.#passes(request);
     if (passes !== undefined) return allow(passes);
     const changed = changedImages(request);
     if (changed.length === 0) return allow(request.operation === 'UPDATE' ? 'unchanged' : 'no-images');
-    const object = describeObject(request);
     const { policies } = this.#options;
     const inForce = policies.current();
     if (inForce === undefined) return notLoaded(policies);
-    const asked = { ...request, object, inForce };
-    return endpoint === 'mutate' ? this.#mutate(asked, changed, deadline) : this.#validate(asked, changed, deadline);
+    const { namespace, dryRun } = request;
+    return { namespace, dryRun, changed, object: describeObject(request, inForce.set), inForce };
+  }
+
+  /** @throws AdmissionError `deadline` */
+  answer(posed: PosedReview, endpoint: Endpoint, deadline: ReviewDeadline): Promise<Review> {
+    const { changed } = posed;
+    return endpoint === 'mutate' ? this.#mutate(posed, changed, deadline) : this.#validate(posed, changed, deadline);
   }
 
   /** What puts no image into the cluster, or is none of the gate's business. */
@@ -75,7 +91,7 @@ export class Reviewer {
     return namespace !== '' && this.#options.excluded.has(namespace) ? 'excluded-namespace' : undefined;
   }
 
-  async #mutate(asked: Asked, changed: readonly ReviewedImage[], deadline: ReviewDeadline): Promise<Review> {
+  async #mutate(asked: PosedReview, changed: readonly ReviewedImage[], deadline: ReviewDeadline): Promise<Review> {
     const { isPod, isMirrorPod } = asked.object;
     const { mutate } = this.#options;
     const writes = !isMirrorPod && (mutate === 'workloads' || (mutate === 'pods' && isPod));
@@ -102,7 +118,7 @@ export class Reviewer {
     return { ...allow('pinned'), patch, images: judged };
   }
 
-  async #validate(asked: Asked, changed: readonly ReviewedImage[], deadline: ReviewDeadline): Promise<Review> {
+  async #validate(asked: PosedReview, changed: readonly ReviewedImage[], deadline: ReviewDeadline): Promise<Review> {
     const { isPod, isMirrorPod } = asked.object;
     const [named, empty] = partition(changed, ({ image }) => image !== '');
     if (empty.length > 0 && isPod) return deny([withoutImage(empty)], []);
@@ -122,7 +138,7 @@ export class Reviewer {
 
   /** Each image once, all at the same time. */
   async #judge(
-    asked: Asked,
+    asked: PosedReview,
     fields: readonly ReviewedImage[],
     deadline: ReviewDeadline,
   ): Promise<readonly JudgedFields[]> {
@@ -148,7 +164,7 @@ export class Reviewer {
 
   /** What is known of images already; the others are begun with. */
   async #warm(
-    asked: Asked,
+    asked: PosedReview,
     fields: readonly ReviewedImage[],
     deadline: ReviewDeadline,
   ): Promise<readonly JudgedFields[]> {
@@ -164,7 +180,7 @@ export class Reviewer {
 
   /** @throws what `scopeOf` throws; AdmissionError `deadline` */
   async #asker(
-    { namespace, dryRun, object: { podSpec, run }, inForce: { set } }: Asked,
+    { namespace, dryRun, object: { podSpec, run }, inForce: { set } }: PosedReview,
     deadline: ReviewDeadline,
   ): Promise<(image: string) => JudgedImage> {
     const found = this.#options.credentials.scopeOf(namespace, podSpec, deadline.signal);
@@ -178,11 +194,6 @@ export class Reviewer {
     const code = error instanceof AdmissionError ? verdict.code : 'credentials-unknown';
     return [...groupByImage(fields)].map(([image, of]) => ({ image, fields: of, verdict: { ...verdict, code } }));
   }
-}
-
-interface Asked extends Pick<AdmissionRequest, 'namespace' | 'dryRun'> {
-  readonly object: ReviewedObject;
-  readonly inForce: PoliciesInForce;
 }
 
 function allow(code: string): Review {
@@ -219,18 +230,22 @@ function withoutImage(fields: readonly ReviewedImage[]): JudgedFields {
   return { image: '(none)', fields, verdict: { ...NOTHING, outcome: 'refused', code: 'reference-malformed', message } };
 }
 
-/** What runs is what was verified only where the Pod says which bytes. An image that no policy is about is as free as it says. */
+/**
+ * What runs is what was verified only where the Pod says which bytes. An image that no policy can be about, whatever its digest, is as free as
+ * it says.
+ */
 function demandDigest(judged: JudgedFields): JudgedFields {
   const { image, verdict } = judged;
-  if (verdict.outcome !== 'trusted' || verdict.code === 'no-policy-matches' || image.includes('@')) return judged;
+  const isFree = verdict.code === 'no-policy-matches' && verdict.digest === undefined;
+  if (verdict.outcome !== 'trusted' || isFree || image.includes('@')) return judged;
   const message =
     'it is trusted now, but a Pod must name it by its digest, and the mutating webhook did not write one: is it registered, ' +
     `and did nobody change the image after it? Write ${verdict.digest === undefined ? 'name@digest' : pinnedName(image, verdict.digest)}`;
   return { ...judged, verdict: { ...verdict, outcome: 'refused', code: 'digest-demanded', message } };
 }
 
-function pinsOf(fields: readonly ReviewedImage[], { outcome, digest, code }: ImageVerdict): readonly PinnedImage[] {
-  if (outcome !== 'trusted' || digest === undefined || code === 'no-policy-matches') return [];
+function pinsOf(fields: readonly ReviewedImage[], { outcome, digest }: ImageVerdict): readonly PinnedImage[] {
+  if (outcome !== 'trusted' || digest === undefined) return [];
   return fields
     .filter(({ image }) => !image.includes('@'))
     .map(({ path, image }) => ({ path, image, pinned: pinnedName(image, digest) }));

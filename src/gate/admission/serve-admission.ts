@@ -42,7 +42,7 @@ export async function serveAdmission(options: ServeAdmissionOptions): Promise<Ru
   const server = await serve({ service: gate.service, host, port, limits, ...secured });
   const unwatch = tls?.watch((changed) => {
     void renew(server, changed, onCertificate);
-  });
+  }, onCertificate);
   let watched: RunningServer | undefined;
   try {
     metrics?.of.watch(() => gate.state());

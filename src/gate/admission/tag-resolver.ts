@@ -4,6 +4,7 @@ import { fetchedFrom, imageName } from '../../policy/index.ts';
 import { BoundedMemory } from './bounded-memory.ts';
 import type { NamedImage } from './image-question.ts';
 import type { JudgedImage } from './judged-image.ts';
+import type { SharedTask } from './shared-task.ts';
 
 /** What a tag names. */
 export interface ResolvedTag {
@@ -20,7 +21,7 @@ export interface ResolvedTag {
  */
 export class TagResolver {
   readonly #known: BoundedMemory<ResolvedTag> = new BoundedMemory(4 * 1024 * 1024, () => 200);
-  readonly #pending: Map<string, Promise<ResolvedTag | undefined>> = new Map();
+  readonly #pending: Map<string, SharedTask<ResolvedTag | undefined>> = new Map();
   readonly #now: () => Date;
   readonly #keptMs: number;
 
@@ -35,33 +36,38 @@ export class TagResolver {
   }
 
   /**
-   * @param run gives it its turn, and only so much time
+   * @param share makes of it what waits for its turn, and has only so much time
    * @returns `undefined` where there is no such tag
-   * @throws RegistryError; what `run` throws
+   * @throws RegistryError; what the task throws
    */
   resolve(
     asked: JudgedImage,
     named: NamedImage,
-    run: <T>(task: () => Promise<T>) => Promise<T>,
+    share: <T>(work: () => Promise<T>) => SharedTask<T>,
   ): Promise<ResolvedTag | undefined> {
     const known = this.known(asked, named);
     if (known !== undefined) return Promise.resolve(known);
     const key = keyOf(asked, named);
-    const pending = this.#pending.get(key);
-    if (pending !== undefined) return pending;
-    const resolving = run(async () => {
-      const found = await (await asked.scope.open(placeOf(asked, named))).resolve(named.tag);
-      if (found === undefined) return undefined;
-      const { digest, mediaType } = found;
-      // What a registry calls an index, or nothing at all, may be one.
-      const single = mediaType === MediaType.imageManifest || mediaType === MediaType.dockerManifest;
-      const until = this.#now().getTime() + this.#keptMs;
-      const resolved: ResolvedTag = { digest, onePlatform: single ? true : undefined, until };
-      this.#known.set(key, resolved);
-      return resolved;
-    }).finally(() => this.#pending.delete(key));
-    this.#pending.set(key, resolving);
-    return resolving;
+    const pending = this.#pending.get(key) ?? share(() => this.#look(asked, named));
+    if (!this.#pending.has(key)) {
+      this.#pending.set(key, pending);
+      const ended = (): boolean => this.#pending.delete(key);
+      pending.result.then(ended, ended);
+    }
+    pending.ask(asked.namespace);
+    return pending.result;
+  }
+
+  async #look(asked: JudgedImage, named: NamedImage): Promise<ResolvedTag | undefined> {
+    const found = await (await asked.scope.open(placeOf(asked, named))).resolve(named.tag);
+    if (found === undefined) return undefined;
+    const { digest, mediaType } = found;
+    // What a registry calls an index, or nothing at all, may be one.
+    const single = mediaType === MediaType.imageManifest || mediaType === MediaType.dockerManifest;
+    const until = this.#now().getTime() + this.#keptMs;
+    const resolved: ResolvedTag = { digest, onePlatform: single ? true : undefined, until };
+    this.#known.set(keyOf(asked, named), resolved);
+    return resolved;
   }
 }
 

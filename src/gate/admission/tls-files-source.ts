@@ -6,23 +6,42 @@ import type { TlsSource } from './ports.ts';
 
 /** A mounted Secret changes by a link that is moved, which watchers of files do not see everywhere: it is looked at now and then. */
 const EVERY_MS = 5000;
+/** looks that the other half of a change may take */
+const HALF_A_CHANGE = 3;
 
-/** A certificate in files that are replaced while it serves. Half of a change is waited out: the one before stays. */
+/** A certificate in files that are replaced while it serves. Half of a change is waited out: the one before stays. What stays half is told of. */
 export function tlsFilesSource(files: TlsFiles, everyMs: number = EVERY_MS): TlsSource {
   let known: TlsMaterial | undefined;
-  const current = async (): Promise<TlsMaterial> => (known = await readPair(files));
+  const looks = new Set<() => void>();
   return {
-    current,
-    watch(changed) {
+    current: async () => (known = await readPair(files)),
+    watch(changed, trouble = () => undefined) {
+      let failed = 0;
+      let looking: Promise<void> | undefined;
       const look = async (): Promise<void> => {
         const before = known;
-        const material = await current().catch(() => (known = before));
-        if (material !== undefined && (before?.cert !== material.cert || before.key !== material.key))
-          changed(material);
+        try {
+          const { cert, key } = (known = await readPair(files));
+          failed = 0;
+          if (before?.cert !== cert || before.key !== key) changed({ cert, key });
+        } catch (error) {
+          failed += 1;
+          if (failed === HALF_A_CHANGE) trouble(error);
+        }
       };
-      const timer = setInterval(() => void look(), everyMs);
+      const begin = (): void => {
+        looking ??= look().finally(() => (looking = undefined));
+      };
+      const timer = setInterval(begin, everyMs);
       timer.unref();
-      return () => clearInterval(timer);
+      looks.add(begin);
+      return () => {
+        clearInterval(timer);
+        looks.delete(begin);
+      };
+    },
+    look() {
+      for (const look of looks) look();
     },
   };
 }

@@ -79,7 +79,7 @@ describe('images of Kubernetes kinds', () => {
   });
 
   it('are nothing where there is no pod', () => {
-    for (const spec of [{}, null, 7, 'x', []]) assert.deepEqual(images({ apiVersion: 'v1', kind: 'Pod', spec }), []);
+    for (const spec of [{}, null]) assert.deepEqual(images({ apiVersion: 'v1', kind: 'Pod', spec }), []);
     assert.deepEqual(images({ apiVersion: 'v1', kind: 'ConfigMap', data: { image: 'x:1' } }), []);
     for (const value of [null, true, 1, 'text', [], {}]) assert.deepEqual(images(value), []);
   });
@@ -194,6 +194,11 @@ describe('what is too much or no image', () => {
       assert.throws(() => imageFields(pod([{ name: 'a', image }])), {
         code: 'image-malformed',
         message: /^spec\.containers\[0\]\.image is .*, expected a text$/,
+      });
+    for (const spec of [7, 'x', [], [{ containers: [{ name: 'a', image: 'a:1' }] }]])
+      assert.throws(() => imageFields({ apiVersion: 'v1', kind: 'Pod', spec }), {
+        code: 'image-malformed',
+        message: /^spec is .*, expected an object$/,
       });
     assert.throws(() => imageFields(pod('nginx')), { code: 'image-malformed' });
     assert.throws(() => imageFields(pod(['nginx'])), { code: 'image-malformed' });

@@ -63,12 +63,17 @@ export function objectsOf(object: Json, path: JsonPath = []): readonly ListedObj
     throw new GateError('too-deep', `lists nest deeper than ${WORKLOAD_LIMITS.maxDepth} levels`);
   const kind = type.kind.slice(0, -'List'.length);
   const apiVersion = textOf(object, 'apiVersion') ?? '';
-  return (items as readonly Json[]).flatMap((item, at) => {
+  const listed = (items as readonly Json[]).flatMap((item, at) => {
     const typed =
       kind !== '' && isJsonObject(item) && !Object.hasOwn(item, 'kind') ? { apiVersion, kind, ...item } : item;
     return objectsOf(typed, [...path, 'items', at]);
   });
+  // A custom resource may be called a list, have items, and run something besides.
+  const beside = isJsonObject(object) && Object.keys(object).some((name) => !LIST_FIELDS.has(name));
+  return beside ? [{ path, object: { ...object, items: [] } }, ...listed] : listed;
 }
+
+const LIST_FIELDS: ReadonlySet<string> = new Set(['apiVersion', 'kind', 'metadata', 'items']);
 
 /** The lists of containers in a pod, in the order in which they start. */
 const CONTAINERS = [
@@ -92,7 +97,7 @@ class ImageCollector {
     else if (isJsonObject(this.#object)) {
       const type = objectType(this.#object);
       // its schema says what containers look like: nothing of it runs
-      if (type?.kind === 'CustomResourceDefinition') return [];
+      if (type?.kind === 'CustomResourceDefinition' && type.group === 'apiextensions.k8s.io') return [];
       this.#walk(this.#object, []);
       for (const known of type === undefined ? [] : customImagePaths(type)) this.#known(this.#object, known, []);
     }
@@ -101,6 +106,7 @@ class ImageCollector {
 
   /** @param whole true where it is a pod for certain: then a container without an image is told of */
   #pod(pod: Json | undefined, path: JsonPath, whole: boolean): void {
+    if (whole && pod !== undefined && !isJsonObject(pod)) throw malformed(path, pod, 'an object');
     for (const [list, role] of CONTAINERS) {
       const containers = fieldOf(pod, list);
       if (whole && containers !== undefined && !Array.isArray(containers))
