@@ -26,6 +26,7 @@ const FLAGS: readonly string[] = [
   '--exclude-namespace=x-excluded-x',
   '--resource=x-group-x/v0version/x0plural',
   '--egress-port=64999',
+  '--image-pull-secret=x-pull-x',
   '--priority-class=x-priority-x',
   '--argument=x-argument-x',
 ];
@@ -58,6 +59,10 @@ const BLOCKS: readonly (readonly [RegExp, string])[] = [
     '$1{{- range .Values.egressPorts }}\n$1- protocol: TCP\n$1  port: {{ . }}\n$1{{- end }}\n',
   ],
   [
+    /^( *)imagePullSecrets:\n *- name: "?x-pull-x"?\n/gm,
+    '$1{{- with .Values.imagePullSecrets }}\n$1imagePullSecrets:\n$1  {{- range . }}\n$1  - name: "{{ . }}"\n$1  {{- end }}\n$1{{- end }}\n',
+  ],
+  [
     /^( *)priorityClassName: "?x-priority-x"?\n/gm,
     '$1{{- with .Values.priorityClass }}\n$1priorityClassName: "{{ . }}"\n$1{{- end }}\n',
   ],
@@ -74,7 +79,6 @@ const WORDS: readonly (readonly [RegExp, string])[] = [
   [/^( *)- "?--webhook-timeout=29s"?$/gm, '$1- "--webhook-timeout={{ .Values.timeoutSeconds }}s"'],
   [/^( *)replicas: 17$/gm, '$1replicas: {{ .Values.replicas }}'],
   [/^( *)timeoutSeconds: 29$/gm, '$1timeoutSeconds: {{ .Values.timeoutSeconds }}'],
-  [/^apiVersion: policy\/v1$/gm, 'apiVersion: {{ .Values.disruptionVersion }}'],
   [/^(.*: |.*- )([^"\n]*x-(?:name|namespace|image)-x[^"\n]*)$/gm, '$1"$2"'],
   [/x-namespace-x/g, '{{ .Release.Namespace }}'],
   [/x-name-x/g, '{{ .Values.name }}'],

@@ -69,6 +69,12 @@ export {
   webhookSettings,
   type GateSettings,
 } from './cluster/install/manifests.ts';
+export {
+  withPolicyReviews,
+  type Examination,
+  type PolicyExaminer,
+  type ReviewedKind,
+} from './cluster/policy-reviews.ts';
 export { openCluster, type OpenClusterOptions } from './cluster/open-cluster.ts';
 export { isResource, type Mutate, type WebhookSettings } from './cluster/webhook-configuration.ts';
 export { createAdmissionGate, type AdmissionGate, type AdmissionGateOptions } from './admission/admission-gate.ts';

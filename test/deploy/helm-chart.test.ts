@@ -46,6 +46,7 @@ suite('the Helm chart', () => {
     'a name that breaks out of its quotes': { name: 'x"\nkind: Secret' },
     'a namespace that does': { excludedNamespaces: ['a", "b'] },
     'a resource that does': { resources: [{ group: 'a"', version: '*', plural: 'b' }] },
+    'a pull secret that does': { imagePullSecrets: ['x"'] },
     'a priority class that does': { priorityClass: 'x"' },
     'a timeout that Kubernetes does not take': { timeoutSeconds: 31 },
     'a word that nobody knows': { mutate: 'everything' },

@@ -3,28 +3,17 @@ import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SINGLE } from '../interop/lab.ts';
-import { freePort, GATE_NAME, GATE_NAMESPACE, KubeLab, OTHER_PUBLIC_KEY } from './kube-lab.ts';
+import { freePort, GATE_NAME, GATE_NAMESPACE, KubeLab } from './kube-lab.ts';
 import { type LabGate } from './lab-gate.ts';
-import { keyPolicy, pod, type KubeObject, PUBLIC_KEY } from './kube-objects.ts';
+import { keyPolicy, pod, type KubeObject } from './kube-objects.ts';
 
-// Everything that changes while a gate serves: policies, Secrets, certificates, webhook configurations, and the gate itself.
+// What changes while a gate serves, beside policies: certificates, webhook configurations, and the gate itself.
 
 suite('a gate that serves', () => {
   let kube: KubeLab;
   let gate: LabGate;
   let sealed: string;
   let unsealed: string;
-  const inForce = async (name: string, status: string, what = ''): Promise<void> => {
-    await kube.until(`${name} is ${status}`, async () => {
-      const found = await kube.field(`cip/${name}`, '.status.conditions[0]');
-      const condition = JSON.parse(found === '' ? '{}' : found) as {
-        readonly status?: string;
-        readonly message?: string;
-      };
-      return condition.status === status && (condition.message ?? '').includes(what);
-    });
-  };
   const tries = async (image: string): Promise<string> =>
     (await kube.kubectl(['create', '--dry-run=server', '--filename', '-'], pod('try', image))).stderr;
 
@@ -33,96 +22,10 @@ suite('a gate that serves', () => {
     sealed = await kube.sealed('shop/sealed');
     unsealed = await kube.image('shop/unsealed');
     gate = await kube.gate();
+    await kube.apply(keyPolicy('shop', ['localhost:*/**']));
+    await kube.until('the sealed image is admitted', async () => (await tries(sealed)) === '');
   });
   after(() => kube.close());
-
-  test('refuses everything while there is no policy', async () => {
-    assert.match(await tries(sealed), /no policy is about this image/);
-  });
-
-  test('takes a policy into force when it is made, and says so in its status', async () => {
-    await kube.apply(keyPolicy('shop', ['localhost:*/**']));
-    await inForce('shop', 'True');
-    assert.equal(await kube.field('cip/shop', '.status.observedGeneration'), '1');
-    assert.equal(await tries(sealed), '');
-    assert.match(await tries(unsealed), /refused: shop/);
-  });
-
-  test('decides anew when a policy changes', async () => {
-    await kube.apply(keyPolicy('shop', ['localhost:*/**'], {}, OTHER_PUBLIC_KEY));
-    await kube.until('the sealed image is refused', async () => /refused: shop/.test(await tries(sealed)));
-    await kube.apply(keyPolicy('shop', ['localhost:*/**']));
-    await kube.until('the sealed image is admitted', async () => (await tries(sealed)) === '');
-    assert.equal(await kube.field('cip/shop', '.status.observedGeneration'), '3');
-  });
-
-  test('refuses what a broken policy could be about, says why, and goes on with the others', async () => {
-    const broken = {
-      images: [{ glob: 'localhost:*/shop/sealed*' }],
-      authorities: [{ name: 'key', key: { data: 'no key' } }],
-    };
-    await kube.apply(keyPolicy('extra', ['unused'], broken));
-    await inForce('extra', 'False', 'spec.authorities[0].key.data');
-    assert.match(await tries(sealed), /extra: .*cannot be used: spec\.authorities\[0\]\.key\.data/);
-    assert.match(await tries(unsealed), /refused: shop/);
-    await kube.does(['delete', 'cip/extra']);
-    await kube.until('the sealed image is admitted', async () => (await tries(sealed)) === '');
-  });
-
-  test('finds out that a field is mistyped, rather than letting it fall', async () => {
-    const policy = keyPolicy('typo', ['localhost:*/shop/sealed*'], { authorites: [] });
-    await kube.does(['apply', '--validate=false', '--filename', '-'], policy);
-    await inForce('typo', 'False', 'did you mean authorities?');
-    assert.match(await tries(sealed), /typo: .*cannot be used/);
-    await kube.does(['delete', 'cip/typo']);
-  });
-
-  test('follows a Secret that a policy names, in its own namespace and in no other', async () => {
-    const named = { authorities: [{ name: 'key', key: { secretRef: { name: 'signers' } } }] };
-    await kube.apply(keyPolicy('shop', ['localhost:*/**'], named));
-    await inForce('shop', 'False', 'signers');
-    const secret = (namespace: string, key: string): KubeObject => ({
-      apiVersion: 'v1',
-      kind: 'Secret',
-      metadata: { name: 'signers', namespace },
-      stringData: { 'cosign.pub': key },
-    });
-    await kube.apply(secret('default', PUBLIC_KEY));
-    await sleep(1000);
-    await inForce('shop', 'False', 'signers');
-    await kube.apply(secret(GATE_NAMESPACE, OTHER_PUBLIC_KEY));
-    await inForce('shop', 'True');
-    assert.match(await tries(sealed), /refused: shop/);
-    await kube.apply(secret(GATE_NAMESPACE, PUBLIC_KEY));
-    await kube.until('the sealed image is admitted', async () => (await tries(sealed)) === '');
-    await kube.does(['delete', 'secret/signers', '--namespace', GATE_NAMESPACE]);
-    await inForce('shop', 'False', 'signers');
-    assert.match(await tries(sealed), /cannot be used/);
-    await kube.apply(keyPolicy('shop', ['localhost:*/**']));
-    await kube.until('the sealed image is admitted', async () => (await tries(sealed)) === '');
-  });
-
-  test('knows policies of the older version, and settings of our own', async () => {
-    await kube.apply({ ...keyPolicy('older', ['localhost:*/older/**']), apiVersion: 'policy.sigstore.dev/v1alpha1' });
-    await inForce('older', 'True');
-    const settings = { apiVersion: 'policy.bulla/v1alpha1', kind: 'PolicySettings', metadata: { name: 'cluster' } };
-    await kube.apply({ ...settings, spec: { noMatchPolicy: 'allow' } });
-    await kube.until(
-      'what no policy is about is admitted',
-      async () => (await tries(`127.0.0.1:1/other@${SINGLE}`)) === '',
-    );
-    await kube.does(['delete', 'policysettings/cluster', 'cip/older']);
-  });
-
-  test('refuses everything while settings cannot be read', async () => {
-    const settings = { apiVersion: 'policy.bulla/v1alpha1', kind: 'PolicySettings', metadata: { name: 'cluster' } };
-    await kube.apply({ ...settings, spec: { revocations: [{ reason: 'of whom?' }] } });
-    await kube.until('the sealed image is refused', async () =>
-      /policysettings\.cluster: .*cannot be used/.test(await tries(sealed)),
-    );
-    await kube.does(['delete', 'policysettings/cluster']);
-    await kube.until('the sealed image is admitted', async () => (await tries(sealed)) === '');
-  });
 
   test('renews its certificate and its authority under load, and no request fails', async () => {
     const old = await certificates(kube);
@@ -173,6 +76,22 @@ suite('a gate that serves', () => {
     });
   });
 
+  test('takes its mutating configuration away where it is to mutate nothing, and makes it where it is to', async () => {
+    const there = async (): Promise<boolean> =>
+      (await kube.kubectl(['get', 'mutatingwebhookconfiguration', GATE_NAME])).code === 0;
+    assert.ok(await there());
+    await gate.stop();
+    gate = await kube.serve(gate.port, ['--mutate', 'none']);
+    await kube.until('it is gone', async () => !(await there()));
+    await sleep(1000);
+    assert.ok(!(await there()));
+    assert.match(await tries(sealed), /name it by its digest|by its digest|digest/);
+    await gate.stop();
+    gate = await kube.serve(gate.port);
+    await kube.until('it is there', there);
+    await kube.until('the sealed image is admitted', async () => (await tries(sealed)) === '');
+  });
+
   test('makes its Secret anew when it is gone', async () => {
     await kube.does(['delete', 'secret', `${GATE_NAME}-tls`, '--namespace', GATE_NAMESPACE]);
     await kube.until('the gate answers by a new certificate', async () => /refused: shop/.test(await tries(unsealed)));
@@ -212,7 +131,9 @@ suite('a gate that serves', () => {
     await gate.stop();
     await second.said(leads, 30);
     await kube.apply(keyPolicy('later', ['localhost:*/later/**']));
-    await inForce('later', 'True');
+    await kube.until('the status is written', async () => {
+      return (await kube.field('cip/later', '.status.conditions[0].status')) === 'True';
+    });
     gate = await kube.serve(gate.port);
     assert.ok(!gate.log().some(leads), 'both write');
     await second.stop('SIGKILL');

@@ -4,52 +4,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { parse, parseAllDocuments } from 'yaml';
+import { CASES, CHART, IMAGE, RELEASE } from './chart-cases.ts';
 import { KubeLab } from './kube-lab.ts';
 import { type KubeObject } from './kube-objects.ts';
 
-// Helm is not in Debian. What its chart would install is filled in here by the template engine of kubectl, which is Helm's (Go's text/template), and
+// Also where Helm is missing: what its chart installs is filled in here by the template engine of kubectl, which is Helm's (Go's text/template), and
 // compared with what `bulla admission install` prints; then the API server takes it.
-
-const CHART = join(import.meta.dirname, '..', '..', 'deploy', 'helm', 'bulla');
-const IMAGE = `registry.example.com/bulla@sha256:${'a'.repeat(64)}`;
-const RELEASE = 'bulla-system';
-
-const CASES: Readonly<Record<string, { readonly values: KubeObject; readonly flags: readonly string[] }>> = {
-  'its own values': { values: {}, flags: [] },
-  'every value changed': {
-    values: {
-      name: 'other',
-      replicas: 3,
-      timeoutSeconds: 7,
-      mutate: 'workloads',
-      excludedNamespaces: ['kube-system', 'kube-node-lease', 'kube-public', 'istio-system'],
-      resources: [{ group: 'example.com', version: '*', plural: 'trainings' }],
-      pullSecrets: false,
-      egressPorts: [80, 443, 5000, 6443],
-      disruptionVersion: 'policy/v1beta1',
-      priorityClass: '',
-      arguments: ['--tag-age=10s', '--data=/var/lib/bulla "x"'],
-    },
-    flags: [
-      '--name=other',
-      '--replicas=3',
-      '--webhook-timeout=7s',
-      '--mutate=workloads',
-      '--exclude-namespace=istio-system',
-      '--resource=example.com/*/trainings',
-      '--pull-secrets=false',
-      '--egress-port=5000',
-      '--kubernetes-version=1.20',
-      '--priority-class=',
-      '--argument=--tag-age=10s',
-      '--argument=--data=/var/lib/bulla "x"',
-    ],
-  },
-  'no mutation, and nothing left out': {
-    values: { mutate: 'none', excludedNamespaces: [] },
-    flags: ['--mutate', 'none', '--system-namespaces'],
-  },
-};
 
 suite('what the Helm chart installs', () => {
   let kube: KubeLab;
@@ -123,7 +83,10 @@ suite('what the Helm chart installs', () => {
 
   test('is taken by the API server', async () => {
     await kube.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: RELEASE } });
-    const objects = await filled({ disruptionVersion: 'policy/v1beta1' });
+    const objects = (await filled({})).map((object) =>
+      // 1.20 serves no other; Helm does not install the chart there
+      object['kind'] === 'PodDisruptionBudget' ? { ...object, apiVersion: 'policy/v1beta1' } : object,
+    );
     const runs = objects.filter(({ kind }) => !(kind as string).endsWith('WebhookConfiguration'));
     const webhooks = objects.filter(({ kind }) => (kind as string).endsWith('WebhookConfiguration'));
     await kube.apply(...runs);

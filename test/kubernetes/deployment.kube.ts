@@ -1,27 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
-import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BULLA } from '../interop/lab.ts';
+import { canMount, runContainer, type Container } from './gate-container.ts';
 import { freePort, GATE_NAME, GATE_NAMESPACE, KubeLab } from './kube-lab.ts';
 import { keyPolicy, pod, type KubeObject } from './kube-objects.ts';
 
 // There is no kubelet, so that nothing runs the Deployment that `bulla admission install` prints. Here its container is run by hand: the same arguments and
 // variables, and the service account where a Pod finds it. Everything is as in a cluster but the way from the API server to the Service.
-
-const IN_A_POD =
-  'mount -t tmpfs tmpfs /run && mkdir -p /run/secrets/kubernetes.io/serviceaccount && cp "$1"/* /run/secrets/kubernetes.io/serviceaccount && shift && exec "$@"';
-const canMount = spawnSync('unshare', ['--mount', 'mount', '-t', 'tmpfs', 'tmpfs', '/run']).status === 0;
-
-interface Container {
-  readonly args: readonly string[];
-  readonly env: readonly { readonly name: string; readonly value?: string }[];
-}
 
 suite('the container of the Deployment', { skip: canMount ? false : 'no mount namespaces here' }, () => {
   let kube: KubeLab;
@@ -41,7 +30,7 @@ suite('the container of the Deployment', { skip: canMount ? false : 'no mount na
     };
     const [container] = deployment.spec.template.spec.containers;
     port = await freePort();
-    gate = await runContainer(kube, container, port);
+    gate = await runContainer(kube, container, { host: '127.0.0.1', port });
     gate.stderr?.setEncoding('utf8').on('data', (text: string) => (log += text));
     await kube.until('it serves', async () => {
       assert.equal(gate.exitCode, null, log);
@@ -136,37 +125,3 @@ suite('the container of the Deployment', { skip: canMount ? false : 'no mount na
     assert.equal(holder, '');
   });
 });
-
-async function runContainer(kube: KubeLab, { args, env }: Container, port: number): Promise<ChildProcess> {
-  const account = join(kube.lab.folder(), 'account');
-  const config = JSON.parse(readFileSync(await kube.gateConfig(), 'utf8')) as {
-    readonly clusters: readonly [{ readonly cluster: { readonly 'certificate-authority': string } }];
-    readonly users: readonly [{ readonly user: { readonly token: string } }];
-  };
-  mkdirSync(account);
-  writeFileSync(join(account, 'token'), config.users[0].user.token);
-  writeFileSync(join(account, 'namespace'), GATE_NAMESPACE);
-  writeFileSync(join(account, 'ca.crt'), readFileSync(config.clusters[0].cluster['certificate-authority']));
-  const { hostname, port: apiPort } = new URL(kube.server);
-  const folder = kube.lab.folder();
-  const variables = Object.fromEntries(
-    env.map(({ name, value }) => [name, value === '/var/lib/bulla' ? folder : (value ?? 'gate-0')]),
-  );
-  const words = args.map((word) =>
-    word === '--address=0.0.0.0:8443'
-      ? `--address=127.0.0.1:${port}`
-      : word === '--metrics-address=0.0.0.0:8081'
-        ? '--metrics-address=127.0.0.1:0'
-        : word,
-  );
-  return spawn('unshare', ['--mount', 'sh', '-c', IN_A_POD, 'sh', account, BULLA, ...words], {
-    cwd: folder,
-    stdio: ['ignore', 'ignore', 'pipe'],
-    env: {
-      PATH: process.env['PATH'],
-      KUBERNETES_SERVICE_HOST: hostname,
-      KUBERNETES_SERVICE_PORT: apiPort,
-      ...variables,
-    },
-  });
-}

@@ -51,9 +51,19 @@ suite('bulla admission install', () => {
     ])
       assert.ok(deployment.includes(part), part);
     assert.match(deployment, /"replicas":2/);
-    assert.match(find(objects, 'PodDisruptionBudget'), /"minAvailable":1/);
+    assert.match(find(objects, 'PodDisruptionBudget'), /"maxUnavailable":1/);
     const roles = find(objects, 'ClusterRole') + find(objects, 'Role');
-    assert.doesNotMatch(roles, /"\*"|escalate|bind|impersonate|delete/);
+    // its own mutating configuration goes where it is to mutate nothing
+    const own =
+      '{"apiGroups":["admissionregistration.k8s.io"],"resources":["mutatingwebhookconfigurations"],"resourceNames":["bulla-gate"],"verbs":["delete"]}';
+    assert.ok(roles.includes(own));
+    assert.doesNotMatch(roles.replace(own, ''), /"\*"|escalate|bind|impersonate|delete/);
+  });
+
+  test('pulls the image of the gate by the Secrets that are named, and by none unless told', async () => {
+    assert.ok(!find(await installed(), 'Deployment').includes('imagePullSecrets'));
+    const objects = await installed('--image-pull-secret', 'one', '--image-pull-secret', 'two.more');
+    assert.ok(find(objects, 'Deployment').includes('"imagePullSecrets":[{"name":"one"},{"name":"two.more"}]'));
   });
 
   test('lets it read the Secrets of workloads by name only, or not at all', async () => {
@@ -115,6 +125,7 @@ suite('bulla admission install', () => {
     ['half a second', ['--image', IMAGE, '--webhook-timeout', '500ms'], /whole seconds from 1s to 30s/],
     ['31 seconds', ['--image', IMAGE, '--webhook-timeout', '31s'], /whole seconds from 1s to 30s/],
     ['a resource in another form', ['--image', IMAGE, '--resource', 'pods'], /GROUP\/VERSION\/PLURAL/],
+    ['no Secret', ['--image', IMAGE, '--image-pull-secret', 'A b'], /the name of a Secret/],
     ['no port', ['--image', IMAGE, '--egress-port', '70000'], /a port from 1 to 65535/],
     ['no version', ['--image', IMAGE, '--kubernetes-version', 'latest'], /a version such as 1\.30/],
   ] as const)

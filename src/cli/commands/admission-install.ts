@@ -39,6 +39,12 @@ const FLAGS = {
     default: true,
     help: 'let the gate read the pull secrets that workloads name; without them it sees public images only',
   },
+  'image-pull-secret': {
+    kind: 'strings',
+    split: false,
+    placeholder: 'NAME',
+    help: "a Secret in the gate's namespace by which the gate's own image is pulled; may be given several times",
+  },
   'egress-port': {
     kind: 'strings',
     split: true,
@@ -91,6 +97,7 @@ export const command: Command = defineCommand({
       ...placeOf(flags),
       replicas: flags.replicas,
       pullSecrets: flags['pull-secrets'],
+      imagePullSecrets: pullSecretNames(flags['image-pull-secret']),
       egressPorts: egressPorts(flags['egress-port']),
       disruptionVersion: isOld(flags['kubernetes-version']) ? 'policy/v1beta1' : 'policy/v1',
       priorityClass: flags['priority-class'],
@@ -128,6 +135,13 @@ function placeOf({
   if (!/^\S+@sha256:[0-9a-f]{64}$/.test(image))
     throw invalid('image', image, 'NAME@sha256:…: the gate itself is not to be whatever a tag says today');
   return { namespace, image };
+}
+
+function pullSecretNames(given: readonly string[]): readonly string[] {
+  for (const name of given)
+    if (!/^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/.test(name))
+      throw invalid('image-pull-secret', name, 'the name of a Secret');
+  return [...new Set(given)];
 }
 
 function egressPorts(given: readonly string[]): readonly number[] {

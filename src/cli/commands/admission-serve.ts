@@ -96,7 +96,7 @@ export const command: Command = defineCommand({
   summary: 'Serve the admission webhooks of a Kubernetes cluster',
   description:
     'Answers AdmissionReview v1 on /mutate and /validate: images that policies trust are written back with the digest that was verified, and what is refused, or could not be found out ' +
-    'before the API server stops waiting, is denied with the reason. It writes a log of JSON lines to stderr, and ends cleanly on SIGTERM and SIGINT.',
+    'before the API server stops waiting, is denied with the reason. It writes a log of JSON lines to stderr, looks at its files again on SIGHUP, and ends cleanly on SIGTERM and SIGINT.',
   usage: '[flags] [--policy FILE --tls-cert FILE --tls-key FILE]',
   arguments: { min: 0, max: 0, name: 'nothing' },
   flags: FLAGS,
@@ -132,11 +132,13 @@ export const command: Command = defineCommand({
         },
       );
     await using opened = new AsyncDisposableStack();
+    // to the very end: it ends a process that does not listen
+    opened.defer(context.onHangUp(() => tls?.look?.()));
     const running = await start(context, flags, { address, metrics, tls }, opened);
     try {
       announce(context, running, tls !== undefined || makesOwn, readyFile);
       await aborted(context.signal);
-      context.stderr('stopping: reviews under way are answered\n');
+      logStep(context, 'stopping: reviews under way are answered');
     } finally {
       if (readyFile !== undefined) rmSync(readyFile, { force: true });
     }
@@ -190,9 +192,11 @@ async function start(
   // The first certificate may be long in coming, if nobody can be elected to make it.
   const stop = (): void => void cluster?.close();
   context.signal.addEventListener('abort', stop, { once: true });
+  const served =
+    cluster === undefined ? gate : { ...gate, service: gates.withPolicyReviews(gate.service, cluster.policies) };
   const running = await gates.serveAdmission({
     ...address,
-    gate,
+    gate: served,
     ...(certificates === undefined ? {} : { tls: certificates }),
     ...(metrics === undefined ? {} : { metrics: { of: counted, ...metrics } }),
     onCertificate: (error) =>
@@ -211,6 +215,8 @@ async function fromFiles(
 ): Promise<PolicySource> {
   const policies = await loadGatePolicies(context, flags, step);
   opened.defer(() => policies.close());
+  const trouble = (error: unknown): void => step('policies cannot be read again, those before stay in force', error);
+  opened.defer(context.onHangUp(() => void policies.reload().catch(trouble)));
   return policies;
 }
 

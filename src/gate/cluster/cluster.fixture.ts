@@ -99,6 +99,10 @@ export class MemoryCluster implements ClusterApi {
     const target = path.endsWith('/status') ? list : path;
     const before = this.#objects.get(target);
     if (before === undefined) throw new ClusterError('not-found', `there is no ${target}`);
+    if (method === 'DELETE') {
+      this.remove(list, name);
+      return before;
+    }
     const sent = textOf(fieldOf(body, 'metadata'), 'resourceVersion');
     if (method === 'PUT' && sent !== undefined && sent !== textOf(fieldOf(before, 'metadata'), 'resourceVersion'))
       throw new ClusterError('conflict', `${target} has changed`);

@@ -10,6 +10,7 @@ import {
 } from '../../policy/index.ts';
 import { canonicalJson, isJsonObject, type Json } from '../../wire/index.ts';
 import { fieldOf, listOf, textOf } from '../workload/json-path.ts';
+import type { Examination, ReviewedKind } from './policy-reviews.ts';
 import { POLICY_KINDS, type PolicyKind } from './resource-kinds.ts';
 
 /** What the cluster has, by kind. */
@@ -67,8 +68,36 @@ export class PolicyCompiler {
     }
   }
 
+  /**
+   * What would become of an object that the cluster does not have yet, or has otherwise. What is only not there yet, a Secret for example, is a
+   * remark: it may be applied next.
+   *
+   * @param surroundings nothing is fetched for it
+   */
+  async examine(
+    objects: PolicyObjects,
+    kind: ReviewedKind,
+    object: Json,
+    surroundings: PolicySurroundings,
+  ): Promise<Examination> {
+    const about = { ...NO_OBJECTS, trustRoots: objects.trustRoots, [kind]: [object] };
+    const parts = new Map<string, Part>();
+    for (const one of ['trustRoots', kind] as const) for (const given of about[one]) await this.#add(parts, one, given);
+    await this.#addReferred(parts, { ...about, secrets: objects.secrets, configMaps: objects.configMaps });
+    const name = partName(kind, object);
+    const { faults } = await preparePolicies(merged(parts.values()), { ...surroundings, fetch: 'later' });
+    const own = faults.filter(({ place }) => place.file === name);
+    const errors = own.filter(({ severity }) => severity === 'error');
+    const remarks = own
+      .filter(({ severity, code }) => severity === 'warning' || (severity === 'gap' && code === 'reference-missing'))
+      .map((fault) => shorten(formatProblem(fault)));
+    return errors.length === 0
+      ? { remarks }
+      : { problem: shorten(mistypedFirst(errors).map(formatProblem).join('; ')), remarks };
+  }
+
   async #add(parts: Map<string, Part>, kind: PolicyKind, object: Json): Promise<void> {
-    const name = `${POLICY_KINDS[kind].kind}/${textOf(fieldOf(object, 'metadata'), 'name') ?? ''}`;
+    const name = partName(kind, object);
     parts.set(name, { kind, name, object, documents: await this.#decode(name, kind, object), faults: [] });
   }
 
@@ -79,7 +108,7 @@ export class PolicyCompiler {
       for (const object of objects[kind]) collectReferences(fieldOf(object, 'spec'), wanted, 0);
     for (const kind of ['secrets', 'configMaps'] as const)
       for (const object of objects[kind]) {
-        const name = `${POLICY_KINDS[kind].kind}/${textOf(fieldOf(object, 'metadata'), 'name') ?? ''}`;
+        const name = partName(kind, object);
         if (wanted.has(name)) await this.#add(parts, kind, object);
       }
   }
@@ -121,6 +150,19 @@ const NOTHING: PolicyDocuments = {
   objects: [],
   faults: [],
 };
+
+const NO_OBJECTS: PolicyObjects = {
+  policies: [],
+  trustRoots: [],
+  settings: [],
+  exceptions: [],
+  secrets: [],
+  configMaps: [],
+};
+
+function partName(kind: PolicyKind, object: Json): string {
+  return `${POLICY_KINDS[kind].kind}/${textOf(fieldOf(object, 'metadata'), 'name') ?? ''}`;
+}
 
 function documentText(kind: PolicyKind, object: Json): string {
   const { apiVersion, kind: name } = POLICY_KINDS[kind];
@@ -195,7 +237,16 @@ async function refusal(name: string, problem: string, about: Readonly<Record<str
 }
 
 function worst(faults: readonly DocumentFault[]): DocumentFault | undefined {
-  return faults.find(({ severity }) => severity === 'error') ?? faults.find(({ severity }) => severity === 'gap');
+  return (
+    mistypedFirst(faults).find(({ severity }) => severity === 'error') ??
+    faults.find(({ severity }) => severity === 'gap')
+  );
+}
+
+/** A mistyped field is why another is missing. */
+function mistypedFirst(faults: readonly DocumentFault[]): readonly DocumentFault[] {
+  const isMistyped = ({ code }: DocumentFault): boolean => code === 'field-unknown';
+  return [...faults.filter(isMistyped), ...faults.filter((fault) => !isMistyped(fault))];
 }
 
 function worstText(faults: readonly DocumentFault[]): string {
@@ -203,9 +254,14 @@ function worstText(faults: readonly DocumentFault[]): string {
   return fault === undefined ? 'policies that cannot be used, without a reason' : formatFault(fault);
 }
 
-/** Without a line: what stands in a cluster has none. */
+/** Without a line: what stands in a cluster has none. And what is missing there is no file. */
 function formatProblem({ place, message }: DocumentFault): string {
-  return place.path === '' ? message : `${place.path}: ${message}`;
+  const said = message.replace(
+    /^no (Secret|ConfigMap|TrustRoot) (.{1,200}) was given: add its manifest to the files$/,
+    (_, kind: string, name: string) =>
+      `there is no ${kind} ${name}${kind === 'TrustRoot' ? '' : ", which is looked for in the gate's own namespace alone"}`,
+  );
+  return place.path === '' ? said : `${place.path}: ${said}`;
 }
 
 function shorten(text: string): string {

@@ -10,6 +10,7 @@ import { ClusterPullCredentials, signatureSecretsOf } from './cluster-pull-crede
 import { EventWriter } from './event-writer.ts';
 import { inspectCluster } from './inspect-cluster.ts';
 import { LeaseElection } from './lease.ts';
+import type { PolicyExaminer } from './policy-reviews.ts';
 import { PolicyWatch } from './policy-watch.ts';
 import { ReportWriter } from './report-writer.ts';
 import { StatusWriter } from './status-writer.ts';
@@ -50,7 +51,7 @@ export interface ConnectClusterOptions {
 
 /** A cluster that the gate works for. */
 export interface ConnectedCluster {
-  readonly policies: PolicySource;
+  readonly policies: PolicySource & PolicyExaminer;
   readonly credentials: PullCredentials;
   /** Events and reports */
   readonly observer: DecisionObserver;
@@ -163,7 +164,7 @@ function keepWebhooks(
 ): { readonly keeper: CertificateKeeper; readonly guard: WebhookGuard } | undefined {
   if (webhooks === undefined) return undefined;
   const { settings, hosts, lives } = webhooks;
-  const guard = new WebhookGuard({ api, settings, onAlarm, onTrouble, clock });
+  const guard = new WebhookGuard({ api, settings, onAlarm, onStep, onTrouble, clock });
   const keeper = new CertificateKeeper({
     api,
     namespace,

@@ -27,6 +27,12 @@ export async function kubeconfigAccess(choice: KubeconfigChoice): Promise<Cluste
   const context = config.getContextObject(config.getCurrentContext());
   if (cluster === null || context === null) throw malformed(choice, `has no context '${config.getCurrentContext()}'`);
   if (!URL.canParse(cluster.server)) throw malformed(choice, `names a server that is no address: ${cluster.server}`);
+  // what the client makes up where there is no file
+  if (choice.file === undefined && cluster.server === 'http://localhost:8080')
+    throw new ClusterError(
+      'kubeconfig-malformed',
+      'no cluster is known: no kubeconfig is named, none is at KUBECONFIG or ~/.kube/config, and this runs in no Pod',
+    );
   let kept: { readonly key: string; readonly tls: TlsSettings } | undefined;
   return {
     server: new URL(cluster.server),

@@ -8,6 +8,7 @@ import type { ClusterApi } from './cluster-api.ts';
 import { ClusterError, isNotFound } from './cluster-error.ts';
 import { Collection } from './collection.ts';
 import { PolicyCompiler, type ObjectStatus, type PolicyObjects } from './compile-policies.ts';
+import type { Examination, PolicyExaminer, ReviewedKind } from './policy-reviews.ts';
 import { listPath, POLICY_KINDS, type PolicyKind } from './resource-kinds.ts';
 
 /** What is needed to follow the policies of a cluster. */
@@ -40,11 +41,13 @@ const RETRY_MS = 10_000;
  * The policies of a cluster, as it has them now. Nothing counts before all kinds of objects have been listed once; after that, what is in force
  * stays in force while the cluster cannot be asked, and says so.
  */
-export class PolicyWatch implements PolicySource {
+export class PolicyWatch implements PolicySource, PolicyExaminer {
   readonly #options: PolicyWatchOptions;
   readonly #clock: Clock;
   readonly #collections: Readonly<Record<PolicyKind, Collection>>;
   readonly #compiler = new PolicyCompiler();
+  /** as they were when policies were compiled last */
+  #surroundings: PolicySurroundings = {};
   #current: PoliciesInForce | undefined;
   #fingerprint = '';
   #compiledAt = 0;
@@ -77,6 +80,11 @@ export class PolicyWatch implements PolicySource {
   /** What keeps the cluster from being watched at present, one line each. */
   problems(): readonly string[] {
     return KINDS.flatMap((kind) => this.#collections[kind].problem?.message ?? []);
+  }
+
+  /** What would become of an object, beside what the cluster has and by what was had for it: nothing is fetched. */
+  async examine(kind: ReviewedKind, object: Json): Promise<Examination> {
+    return await new PolicyCompiler().examine(this.#objects(), kind, object, this.#surroundings);
   }
 
   /** Watches and compiles until the signal. Never throws. */
@@ -119,7 +127,10 @@ export class PolicyWatch implements PolicySource {
     const fresh = this.#clock.now() - this.#compiledAt < REFRESH_MS;
     if (fingerprint === this.#fingerprint && fresh) return;
     try {
-      const compiled = await this.#compiler.compile(objects, this.#options.surroundings);
+      const compiled = await this.#compiler.compile(objects, async (documents) => {
+        this.#surroundings = await this.#options.surroundings(documents);
+        return this.#surroundings;
+      });
       [this.#fingerprint, this.#compiledAt] = [fingerprint, this.#clock.now()];
       // The same set stays the same object: what was decided by it stays decided.
       if (this.#current === undefined || !isSameSet(this.#current.set, compiled.set))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Json } from '../../wire/index.ts';
+import { fieldOf, listOf, textOf } from '../workload/json-path.ts';
 
 /** Which objects get their images pinned. */
 export type Mutate = 'pods' | 'workloads' | 'none';
@@ -36,6 +37,14 @@ const CORE: readonly Rule[] = [
 ];
 const PODS: readonly Rule[] = [{ group: '', versions: ['v1'], resources: ['pods', 'pods/ephemeralcontainers'] }];
 
+/** What the gate itself is told by. Who writes it hears of mistakes at once; no failure of that keeps anybody from writing it. */
+const POLICIES: readonly Rule[] = [
+  { group: 'policy.sigstore.dev', versions: ['*'], resources: ['clusterimagepolicies', 'trustroots'] },
+  { group: 'policy.bulla', versions: ['*'], resources: ['policysettings', 'policyexceptions'] },
+];
+/** seconds */
+const POLICIES_TIMEOUT = 5;
+
 /** Custom resources that say what is to run. Their Pods are asked about whether or not these are. */
 const CUSTOM: readonly Rule[] = (
   [
@@ -71,11 +80,17 @@ export interface WebhookConfiguration {
   readonly object: { readonly [key: string]: Json };
 }
 
+/** both lists of configurations */
+export const WEBHOOK_LISTS: readonly WebhookConfiguration['plural'][] = [
+  'validatingwebhookconfigurations',
+  'mutatingwebhookconfigurations',
+];
+
 /** where both configurations are in the API */
 export const WEBHOOKS_PATH = '/apis/admissionregistration.k8s.io/v1';
 
 /**
- * The webhook configurations of the gate: everything fails closed, nothing is chosen by a label that a user could set, and other versions of
+ * The webhook configurations of the gate: what runs images fails closed, nothing is chosen by a label that a user could set, and other versions of
  * the same objects are asked about too.
  *
  * @param caBundle PEM, empty where it is not known yet: then every call fails, and what is asked about is refused
@@ -85,11 +100,17 @@ export function webhookConfigurations(settings: WebhookSettings, caBundle: strin
   const { mutate, resources } = settings;
   const further = resources.map(parseResource);
   const all = [...CORE, ...CUSTOM, ...further];
-  const validating = configuration(settings, caBundle, 'ValidatingWebhookConfiguration', 'validate', all);
+  const judging = webhook(settings, caBundle, 'validate', all);
+  const told = webhook({ ...settings, unasked: [] }, caBundle, 'policies', POLICIES, {
+    failurePolicy: 'Ignore',
+    sideEffects: 'None',
+    timeoutSeconds: POLICIES_TIMEOUT,
+  });
+  const validating = configuration(settings, 'ValidatingWebhookConfiguration', [judging, told]);
   if (mutate === 'none') return [validating];
-  const reinvoked = { reinvocationPolicy: 'IfNeeded' };
   const pinned = mutate === 'pods' ? PODS : all;
-  return [validating, configuration(settings, caBundle, 'MutatingWebhookConfiguration', 'mutate', pinned, reinvoked)];
+  const pinning = webhook(settings, caBundle, 'mutate', pinned, { reinvocationPolicy: 'IfNeeded' });
+  return [validating, configuration(settings, 'MutatingWebhookConfiguration', [pinning])];
 }
 
 /** True for `group/version/plural` as {@link WebhookSettings.resources} has it. */
@@ -97,21 +118,26 @@ export function isResource(text: string): boolean {
   return /^(?:[a-z0-9.-]{1,253})?\/(?:\*|v[a-z0-9]{1,62})\/[a-z0-9]{1,63}(?:\/[a-z]{1,63})?$/.test(text);
 }
 
+/** Whether a configuration that was found is one that a gate has made: all that it registers is a gate's. */
+export function isOurs(found: Json): boolean {
+  const webhooks = listOf(fieldOf(found, 'webhooks'));
+  return webhooks.length > 0 && webhooks.every((one) => textOf(one, 'name')?.endsWith('.gate.policy.bulla') === true);
+}
+
 function parseResource(text: string): Rule {
   const [group = '', version = '*', ...resource] = text.split('/');
   return { group, versions: [version], resources: [resource.join('/')] };
 }
 
-function configuration(
+function webhook(
   settings: WebhookSettings,
   caBundle: string,
-  kind: WebhookConfiguration['kind'],
-  verb: 'validate' | 'mutate',
+  verb: 'validate' | 'mutate' | 'policies',
   rules: readonly Rule[],
   extra: Readonly<Record<string, Json>> = {},
-): WebhookConfiguration {
-  const { name, timeoutSeconds, unasked } = settings;
-  const webhook: Json = {
+): Json {
+  const { timeoutSeconds, unasked } = settings;
+  return {
     name: `${verb}.gate.policy.bulla`,
     admissionReviewVersions: ['v1'],
     clientConfig: { ...clientOf(settings, verb), ...(caBundle === '' ? {} : { caBundle: encoded(caBundle) }) },
@@ -127,6 +153,13 @@ function configuration(
     timeoutSeconds,
     ...extra,
   };
+}
+
+function configuration(
+  { name }: WebhookSettings,
+  kind: WebhookConfiguration['kind'],
+  webhooks: readonly Json[],
+): WebhookConfiguration {
   return {
     kind,
     plural:
@@ -135,7 +168,7 @@ function configuration(
       apiVersion: 'admissionregistration.k8s.io/v1',
       kind,
       metadata: { name, labels: { 'app.kubernetes.io/name': 'bulla-gate' } },
-      webhooks: [webhook],
+      webhooks: [...webhooks],
     },
   };
 }

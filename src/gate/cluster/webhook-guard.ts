@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import { canonicalJson, isJsonObject, systemClock, type Clock, type Json } from '../../wire/index.ts';
-import { fieldOf, listOf } from '../workload/json-path.ts';
+import { fieldOf, listOf, textOf } from '../workload/json-path.ts';
 import type { ClusterApi } from './cluster-api.ts';
 import { isConflict, isNotFound } from './cluster-error.ts';
 import { Collection } from './collection.ts';
+import { OwnDeployment, type Standing } from './own-deployment.ts';
 import {
+  isOurs,
+  WEBHOOK_LISTS,
   WEBHOOKS_PATH,
   webhookConfigurations,
   type WebhookConfiguration,
@@ -17,21 +20,30 @@ export interface WebhookGuardOptions {
   readonly settings: WebhookSettings;
   /** One line that somebody must see: somebody else has taken the gate away, or changed it. */
   readonly onAlarm: (message: string) => void;
+  readonly onStep?: (message: string) => void;
   readonly onTrouble?: (message: string) => void;
   readonly clock?: Clock;
 }
 
 const ROUND_MS = 5000;
+/** How long what was put back goes away with the gate's ClusterRole (ms): by then nobody is taking the gate away. */
+const BOUND_MS = 10 * 60_000;
+const ROLES = '/apis/rbac.authorization.k8s.io/v1/clusterroles';
 
 /**
- * Keeps both webhook configurations as they must be: `caBundle` follows the certificates, and a configuration that was deleted or edited is put
- * back and told of. Every replica sees it; the elected one writes.
+ * Keeps the webhook configurations as they must be: `caBundle` follows the certificates, one that was deleted or edited is put back and told of,
+ * and one that is no longer wanted goes. Every replica sees it; the elected one writes.
+ *
+ * It must not stand in the way of who upgrades the gate or takes it away. A gate whose Deployment asks for another by now brings certificates into
+ * what it finds and changes nothing else. What takes a gate away deletes the configurations before the gate: what is put back belongs to its
+ * ClusterRole for the first minutes, so that it goes when that does, and no cluster is left with webhooks that nobody answers.
  */
 export class WebhookGuard {
   readonly #options: WebhookGuardOptions;
   readonly #clock: Clock;
   readonly #collections: ReadonlyMap<string, Collection>;
-  readonly #plurals: readonly WebhookConfiguration['plural'][];
+  readonly #deployment: OwnDeployment | undefined;
+  #standing: Standing = 'wanted';
   #bundle = '';
   #leading = false;
   #restoring: Promise<void> | undefined;
@@ -42,8 +54,9 @@ export class WebhookGuard {
   constructor(options: WebhookGuardOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#plurals = webhookConfigurations(options.settings, '').map(({ plural }) => plural);
-    this.#collections = new Map(this.#plurals.map((plural) => [plural, this.#collection(plural)]));
+    this.#collections = new Map(WEBHOOK_LISTS.map((plural) => [plural, this.#collection(plural)]));
+    const { endpoint, name } = options.settings;
+    if (endpoint.kind === 'service') this.#deployment = new OwnDeployment(options.api, endpoint.namespace, name);
   }
 
   /** The authorities to be believed from now on, PEM. */
@@ -57,10 +70,11 @@ export class WebhookGuard {
     void this.restore();
   }
 
-  /** Whether the cluster has both configurations with this `caBundle` (PEM), and as they must be. */
+  /** Whether the cluster has the configurations with this `caBundle` (PEM), and as they must be. */
   isInForce(bundle: string): boolean {
     return webhookConfigurations(this.#options.settings, bundle).every((expected) => {
-      const found = this.#found(expected);
+      const found = this.#found(expected.plural);
+      if (this.#standing !== 'wanted') return found === undefined || isSame(found, rebundled(found, expected));
       return found !== undefined && isSame(found, expected);
     });
   }
@@ -68,6 +82,8 @@ export class WebhookGuard {
   /** Watches until the signal. Never throws. */
   async run(signal: AbortSignal): Promise<void> {
     const watching = [...this.#collections.values()].map((collection) => collection.run(signal));
+    // what it asks for now is this gate
+    await this.#deployment?.standing();
     while (!signal.aborted) {
       await this.restore();
       try {
@@ -93,45 +109,102 @@ export class WebhookGuard {
       while (this.#again) {
         this.#again = false;
         if (!this.#leading || this.#bundle === '') return;
-        for (const expected of webhookConfigurations(this.#options.settings, this.#bundle)) await this.#put(expected);
+        await this.#order();
       }
     } finally {
       this.#restoring = undefined;
     }
   }
 
+  async #order(): Promise<void> {
+    const expected = webhookConfigurations(this.#options.settings, this.#bundle);
+    for (const one of expected) await this.#put(one);
+    for (const plural of WEBHOOK_LISTS) if (expected.every((one) => one.plural !== plural)) await this.#take(plural);
+  }
+
   async #put(expected: WebhookConfiguration): Promise<void> {
-    const { api, onAlarm, onTrouble, settings } = this.#options;
+    const { onAlarm, settings } = this.#options;
     const { plural, kind } = expected;
     if (this.#collections.get(plural)?.loaded !== true) return;
-    const found = this.#found(expected);
+    const found = this.#found(plural);
     if (found !== undefined && isSame(found, expected)) {
       this.#kept.set(plural, digestible(expected.object));
+      if (this.#isBoundTooLong(found))
+        await this.#write(plural, 'PUT', { ...objectOf(found), metadata: unbound(found) });
       return;
     }
-    const path = `${WEBHOOKS_PATH}/${plural}`;
+    if (!(await this.#isWanted())) {
+      if (found === undefined || isSame(found, rebundled(found, expected))) return;
+      await this.#write(plural, 'PUT', rebundled(found, expected).object);
+      return;
+    }
+    const metadata = found === undefined ? await this.#bound(expected) : mergedMetadata(found, expected);
+    if (!(await this.#write(plural, found === undefined ? 'POST' : 'PUT', { ...expected.object, metadata }))) return;
+    const wasKept = this.#kept.get(plural);
+    this.#kept.set(plural, digestible(expected.object));
+    // That we ourselves bring a new caBundle is nobody's attack.
+    if (wasKept === digestible(expected.object))
+      onAlarm(
+        `the ${kind} ${settings.name} was ${found === undefined ? 'deleted' : 'changed'} by somebody else; it is put back`,
+      );
+  }
+
+  /** Takes a configuration away that an earlier gate of this name had, and this one is not to have. */
+  async #take(plural: WebhookConfiguration['plural']): Promise<void> {
+    const found = this.#found(plural);
+    if (found === undefined || !isOurs(found) || !(await this.#isWanted())) return;
+    if (await this.#write(plural, 'DELETE'))
+      this.#options.onStep?.(`took the ${plural} ${this.#options.settings.name} away: this gate mutates nothing`);
+  }
+
+  /** @returns whether it was done; what was not is tried again */
+  async #write(plural: string, method: 'POST' | 'PUT' | 'DELETE', body?: Json): Promise<boolean> {
+    const { api, settings, onTrouble } = this.#options;
+    const list = `${WEBHOOKS_PATH}/${plural}`;
+    const path = method === 'POST' ? list : `${list}/${settings.name}`;
     try {
-      if (found === undefined) await api.call({ method: 'POST', path, body: expected.object });
-      else
-        await api.call({
-          method: 'PUT',
-          path: `${path}/${settings.name}`,
-          body: { ...expected.object, metadata: mergedMetadata(found, expected) },
-        });
-      const wasKept = this.#kept.get(plural);
-      this.#kept.set(plural, digestible(expected.object));
-      // That we ourselves bring a new caBundle is nobody's attack.
-      if (wasKept === digestible(expected.object))
-        onAlarm(
-          `the ${kind} ${settings.name} was ${found === undefined ? 'deleted' : 'changed'} by somebody else; it is put back`,
-        );
+      await api.call({ method, path, ...(body === undefined ? {} : { body }) });
+      return true;
     } catch (error) {
-      if (isConflict(error) || isNotFound(error)) return; // what it is now is seen soon
-      onTrouble?.(`the ${kind} ${settings.name}: ${error instanceof Error ? error.message : String(error)}`);
+      // what it is now is seen soon
+      if (!isConflict(error) && !isNotFound(error))
+        onTrouble?.(`${plural} ${settings.name}: ${error instanceof Error ? error.message : String(error)}`);
+      return false;
     }
   }
 
-  #found({ plural }: WebhookConfiguration): Json | undefined {
+  async #isWanted(): Promise<boolean> {
+    const before = this.#standing;
+    this.#standing = (await this.#deployment?.standing()) ?? 'wanted';
+    if (this.#standing === 'superseded' && before !== 'superseded')
+      this.#options.onStep?.(
+        'the Deployment asks for another gate by now, which the webhook configurations are left to',
+      );
+    return this.#standing === 'wanted';
+  }
+
+  /** The metadata of a configuration that goes when the gate's ClusterRole does. */
+  async #bound({ object }: WebhookConfiguration): Promise<Json> {
+    const { api, settings } = this.#options;
+    const metadata = objectOf(fieldOf(object, 'metadata'));
+    try {
+      const role = await api.call({ method: 'GET', path: `${ROLES}/${settings.name}` });
+      const uid = textOf(fieldOf(role, 'metadata'), 'uid') ?? '';
+      const owner = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', name: settings.name, uid };
+      return { ...metadata, ownerReferences: [owner] };
+    } catch {
+      // a gate whose rights come from elsewhere
+      return metadata;
+    }
+  }
+
+  #isBoundTooLong(found: Json): boolean {
+    const metadata = fieldOf(found, 'metadata');
+    const since = Date.parse(textOf(metadata, 'creationTimestamp') ?? '');
+    return listOf(fieldOf(metadata, 'ownerReferences')).some(isOurRole) && this.#clock.now() - since > BOUND_MS;
+  }
+
+  #found(plural: string): Json | undefined {
     return this.#collections.get(plural)?.items.get(`/${this.#options.settings.name}`);
   }
 
@@ -173,6 +246,28 @@ function covers(found: Json | undefined, expected: Json): boolean {
   if (!isJsonObject(found)) return false;
   const names = Object.entries(expected);
   return Object.keys(found).length === names.length && names.every(([name, value]) => covers(found[name], value));
+}
+
+/** What was found, with the `caBundle` that is expected and nothing else of it. */
+function rebundled(found: Json, expected: WebhookConfiguration): WebhookConfiguration {
+  const bundle = fieldOf(fieldOf(listOf(fieldOf(expected.object, 'webhooks'))[0], 'clientConfig'), 'caBundle') ?? '';
+  const webhooks = listOf(fieldOf(found, 'webhooks')).map((webhook) => ({
+    ...objectOf(webhook),
+    clientConfig: { ...objectOf(fieldOf(webhook, 'clientConfig')), caBundle: bundle },
+  }));
+  return { ...expected, object: { ...objectOf(found), webhooks } };
+}
+
+function unbound(found: Json): Json {
+  const metadata = objectOf(fieldOf(found, 'metadata'));
+  return {
+    ...metadata,
+    ownerReferences: listOf(fieldOf(metadata, 'ownerReferences')).filter((owner) => !isOurRole(owner)),
+  };
+}
+
+function isOurRole(owner: Json): boolean {
+  return textOf(owner, 'kind') === 'ClusterRole';
 }
 
 function mergedMetadata(found: Json, { object }: WebhookConfiguration): Json {

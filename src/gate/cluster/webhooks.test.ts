@@ -4,9 +4,8 @@ import { suite, test } from 'node:test';
 import type { Json } from '../../wire/index.ts';
 import { fieldOf, listOf } from '../workload/json-path.ts';
 import { CertificateKeeper } from './certificate-keeper.ts';
-import { MemoryCluster, settle, TurnedClock } from './cluster.fixture.ts';
-import { isResource, WEBHOOKS_PATH, webhookConfigurations, type WebhookSettings } from './webhook-configuration.ts';
-import { WebhookGuard } from './webhook-guard.ts';
+import { MemoryCluster, TurnedClock } from './cluster.fixture.ts';
+import { isResource, webhookConfigurations, type WebhookSettings } from './webhook-configuration.ts';
 
 const SETTINGS: WebhookSettings = {
   name: 'bulla-gate',
@@ -16,8 +15,6 @@ const SETTINGS: WebhookSettings = {
   unasked: ['bulla-system', 'kube-system'],
   resources: [],
 };
-const VALIDATING = `${WEBHOOKS_PATH}/validatingwebhookconfigurations`;
-const MUTATING = `${WEBHOOKS_PATH}/mutatingwebhookconfigurations`;
 
 function webhook(at: number, settings: Partial<WebhookSettings> = {}, bundle = 'PEM'): Json | undefined {
   const found = webhookConfigurations({ ...SETTINGS, ...settings }, bundle)[at];
@@ -67,123 +64,26 @@ suite('webhook configurations', () => {
     assert.ok(JSON.stringify(webhook(0, { resources: ['example.com/*/trainings'] })).includes('"trainings"'));
   });
 
+  test('look at the own resources before the cluster has them, which no failure of the gate keeps from anybody', () => {
+    const told = listOf(fieldOf(webhookConfigurations(SETTINGS, 'PEM')[0]?.object, 'webhooks'))[1];
+    for (const [field, value] of Object.entries({
+      failurePolicy: 'Ignore',
+      sideEffects: 'None',
+      timeoutSeconds: 5,
+      namespaceSelector: {},
+    }))
+      assert.deepEqual(fieldOf(told, field), value, field);
+    const rules = JSON.stringify(fieldOf(told, 'rules'));
+    for (const plural of ['clusterimagepolicies', 'trustroots', 'policysettings', 'policyexceptions'])
+      assert.ok(rules.includes(`"${plural}"`), plural);
+    assert.ok(!rules.includes('DELETE') && !rules.includes('/status'), rules);
+  });
+
   test('take further resources in one form', () => {
     for (const good of ['/v1/pods', 'example.com/*/trainings', 'example.com/v1beta1/trainings/scale'])
       assert.ok(isResource(good), good);
     for (const bad of ['', 'pods', '*/*/*', 'a/b/c', 'example.com/v1/Pods', 'example.com/v1/', 'a b/v1/c'])
       assert.ok(!isResource(bad), bad);
-  });
-});
-
-suite('a guard of webhook configurations', () => {
-  interface Scene {
-    readonly cluster: MemoryCluster;
-    readonly guard: WebhookGuard;
-    readonly alarms: string[];
-    stop(): Promise<void>;
-  }
-  async function scene(): Promise<Scene> {
-    const [cluster, clock] = [new MemoryCluster(), new TurnedClock()];
-    for (const path of [VALIDATING, MUTATING]) cluster.lists.add(path);
-    const alarms: string[] = [];
-    const guard = new WebhookGuard({
-      api: cluster,
-      settings: SETTINGS,
-      clock,
-      onAlarm: (message) => alarms.push(message),
-    });
-    const ended = new AbortController();
-    const running = guard.run(ended.signal);
-    await settle();
-    return {
-      cluster,
-      guard,
-      alarms,
-      async stop() {
-        ended.abort(new Error('the test ends'));
-        await running;
-      },
-    };
-  }
-  const bundleOf = (cluster: MemoryCluster, path: string): unknown =>
-    fieldOf(fieldOf(listOf(fieldOf(cluster.get(path, 'bulla-gate'), 'webhooks'))[0], 'clientConfig'), 'caBundle');
-
-  test('makes both where there are none, without an alarm', async () => {
-    const { cluster, guard, alarms, stop } = await scene();
-    guard.believe('PEM');
-    await settle();
-    assert.equal(cluster.get(VALIDATING, 'bulla-gate'), undefined);
-    guard.lead(true);
-    await settle();
-    assert.ok(guard.isInForce('PEM'));
-    assert.ok(!guard.isInForce('OTHER'));
-    assert.equal(bundleOf(cluster, MUTATING), Buffer.from('PEM').toString('base64'));
-    assert.deepEqual(alarms, []);
-    await stop();
-  });
-
-  test('brings a new bundle into both, which is no alarm', async () => {
-    const { cluster, guard, alarms, stop } = await scene();
-    guard.lead(true);
-    guard.believe('PEM');
-    await settle();
-    guard.believe('PEM2');
-    await settle();
-    assert.ok(guard.isInForce('PEM2'));
-    assert.equal(bundleOf(cluster, VALIDATING), Buffer.from('PEM2').toString('base64'));
-    assert.deepEqual(alarms, []);
-    await stop();
-  });
-
-  test('puts back what is deleted, and raises an alarm', async () => {
-    const { cluster, guard, alarms, stop } = await scene();
-    guard.lead(true);
-    guard.believe('PEM');
-    await settle();
-    cluster.remove(VALIDATING, 'bulla-gate');
-    await settle();
-    assert.ok(guard.isInForce('PEM'));
-    assert.deepEqual(alarms, [
-      'the ValidatingWebhookConfiguration bulla-gate was deleted by somebody else; it is put back',
-    ]);
-    await stop();
-  });
-
-  const CHANGES: Readonly<Record<string, Readonly<Record<string, Json>>>> = {
-    'lets failures pass': { failurePolicy: 'Ignore' },
-    'leaves objects out by a label': { objectSelector: { matchLabels: { judge: 'me' } } },
-    'leaves namespaces out by a label': { namespaceSelector: { matchLabels: { gated: 'yes' } } },
-    'asks about less': { rules: [] },
-    'asks only under a condition': { matchConditions: [{ name: 'never', expression: 'false' }] },
-    'waits less long': { timeoutSeconds: 1 },
-    'asks about one version alone': { matchPolicy: 'Exact' },
-    'asks somebody else': { clientConfig: { url: 'https://evil.test/validate' } },
-  };
-  for (const [what, change] of Object.entries(CHANGES))
-    test(`puts back a configuration that ${what}`, async () => {
-      const { cluster, guard, alarms, stop } = await scene();
-      guard.lead(true);
-      guard.believe('PEM');
-      await settle();
-      const found = cluster.get(VALIDATING, 'bulla-gate') ?? {};
-      const [first] = listOf(fieldOf(found, 'webhooks'));
-      cluster.put(VALIDATING, { ...found, webhooks: [{ ...(first as object), ...change }] });
-      await settle();
-      assert.ok(guard.isInForce('PEM'));
-      assert.equal(alarms.length, 1);
-      await stop();
-    });
-
-  test('only looks on where another replica writes', async () => {
-    const { cluster, guard, stop } = await scene();
-    guard.believe('PEM');
-    guard.lead(true);
-    await settle();
-    guard.lead(false);
-    cluster.remove(MUTATING, 'bulla-gate');
-    await settle();
-    assert.ok(!guard.isInForce('PEM'));
-    await stop();
   });
 });
 

@@ -10,6 +10,8 @@ export interface InstallSettings {
   readonly url?: string;
   /** of the gate, with its digest */
   readonly image: string;
+  /** Secrets of its namespace by which that is pulled */
+  readonly imagePullSecrets: readonly string[];
   readonly replicas: number;
   /** from 1 to 30 */
   readonly timeoutSeconds: number;

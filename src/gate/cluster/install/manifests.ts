@@ -110,7 +110,8 @@ function running(settings: InstallSettings): readonly Json[] {
       apiVersion: disruptionVersion,
       kind: 'PodDisruptionBudget',
       metadata,
-      spec: { minAvailable: 1, selector: podSelector },
+      // With `minAvailable` a single replica would keep its node from ever being drained.
+      spec: { maxUnavailable: 1, selector: podSelector },
     },
     {
       apiVersion: 'apps/v1',
@@ -127,9 +128,12 @@ function running(settings: InstallSettings): readonly Json[] {
 }
 
 function podOf(settings: InstallSettings): Json {
-  const { name, priorityClass, labels } = settings;
+  const { name, priorityClass, imagePullSecrets, labels } = settings;
   return {
     serviceAccountName: name,
+    ...(imagePullSecrets.length === 0
+      ? {}
+      : { imagePullSecrets: imagePullSecrets.map((secret) => ({ name: secret })) }),
     ...(priorityClass === '' ? {} : { priorityClassName: priorityClass }),
     securityContext: {
       runAsNonRoot: true,

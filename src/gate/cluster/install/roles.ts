@@ -67,6 +67,10 @@ function clusterRules(name: string, pullSecrets: boolean): Json {
       [...WATCH, 'update'],
       [name],
     ),
+    // A gate that mutates nothing takes away what an earlier one had.
+    rule('admissionregistration.k8s.io', ['mutatingwebhookconfigurations'], ['delete'], [name]),
+    // To which what it puts back belongs, until it is sure that nobody is taking the gate away.
+    rule('rbac.authorization.k8s.io', ['clusterroles'], ['get'], [name]),
     // What is created has no name yet by which it could be allowed.
     rule(
       'admissionregistration.k8s.io',
@@ -83,6 +87,8 @@ function ownRules(name: string): Json {
     rule('', ['secrets'], ['update'], [`${name}-tls`]),
     rule('policy.bulla', ['policyexceptions'], WATCH),
     rule('policy.bulla', ['policyexceptions/status'], ['patch']),
+    // Whether it asks for another gate by now.
+    rule('apps', ['deployments'], ['get'], [name]),
     rule('coordination.k8s.io', ['leases'], ['create']),
     rule('coordination.k8s.io', ['leases'], ['get', 'update'], [name]),
   ];
