@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,6 +18,7 @@ const deploy = join(root, 'deploy');
 const work = mkdtempSync(join(tmpdir(), 'bulla-recipes-'));
 const read = (name: string): string => readFileSync(join(deploy, name), 'utf8');
 const script = read('check.sh');
+const hasShellcheck = spawnSync('shellcheck', ['--version']).status === 0;
 let registry: RunningRegistry;
 let image = '';
 
@@ -53,6 +54,7 @@ before(async () => {
   const pod = (name: string): string => `apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: ${name}\n`;
   writeFileSync(join(work, 'source/deploy folder/good.yaml'), pod(image));
   writeFileSync(join(work, 'source/bad.yaml'), pod('ghcr.io/x/y:1'));
+  writeFileSync(join(work, 'source/compose.yaml'), 'services: {app: {image: "${IMAGE}"}}\n');
 });
 after(async () => {
   await registry.close();
@@ -95,12 +97,36 @@ describe('the plain script', () => {
       [{ ...GOOD, BULLA_KIT: 'nowhere' }, 64, 'usage'],
       [{ BULLA_POLICY: 'nowhere.yaml', BULLA_IMAGES: 'nginx' }, 64, 'usage'],
       [{}, 64, 'usage'],
+      [{ ...GOOD, BULLA_FILES: 'compose.yaml' }, 2, 'undecided'],
+      [{ ...GOOD, BULLA_FILES: 'compose.yaml', BULLA_SKIP_UNREADABLE: 'true' }, 2, 'undecided'],
+      [{ ...GOOD, BULLA_FILES: 'compose.yaml', BULLA_VARIABLES: `IMAGE=${image}\nX=$(touch pwned)` }, 0, 'trusted'],
+      // no shell starts what is not there, and that is no answer about an image
+      [{ ...GOOD, PATH: '/usr/bin:/bin' }, 64, 'usage'],
     ];
     for (const [env, code, said] of cases) {
       const ran = await run(script, { ...env, BULLA_OUTCOME_FILE: outcome });
       assert.deepEqual([ran.code, readFileSync(outcome, 'utf8')], [code, said], ran.stdout + ran.stderr);
     }
   });
+  it('never ends well where the outcome cannot be written, and as before where it is not well', async () => {
+    const nowhere = { BULLA_OUTCOME_FILE: join(work, 'nowhere/outcome') };
+    assert.equal((await run(script, { ...GOOD, ...nowhere })).code, 64);
+    assert.equal((await run(script, { ...BAD, ...nowhere })).code, 1);
+  });
+  it('says that bulla is not there', async () => {
+    assert.match((await run(script, { ...GOOD, PATH: '/usr/bin:/bin' })).stderr, /^bulla is not on the PATH/);
+  });
+  it(
+    'is without fault to shellcheck, as is that of the Action',
+    { skip: hasShellcheck ? false : 'there is no shellcheck' },
+    () => {
+      const { runs } = parse(read('github-action/action.yml')) as { runs: { steps: readonly { run: string }[] } };
+      for (const text of [script, ...runs.steps.map((one) => `#!/bin/sh\n${one.run}`)]) {
+        const { status, stdout } = spawnSync('shellcheck', ['--shell=sh', '-'], { input: text, encoding: 'utf8' });
+        assert.equal(status, 0, stdout);
+      }
+    },
+  );
   it('reads no name as a command or a flag', async () => {
     const hostile = '$(touch pwned)\n`touch pwned`\n; touch pwned\n--skip-unreadable\n"; touch pwned; "';
     const ran = await run(script, { ...GOOD, BULLA_IMAGES: hostile });
@@ -200,7 +226,12 @@ describe('the GitLab component', () => {
     readonly variables: Readonly<Record<string, string>>;
     readonly script: readonly string[];
     readonly artifacts: { readonly when: string; readonly reports: Readonly<Record<string, string>> };
+    readonly image: { readonly name: string; readonly entrypoint: readonly string[] };
   };
+
+  it('runs its script in an image whose entry point is bulla, too', () => {
+    assert.deepEqual(job.image, { name: '$[[ inputs.image ]]', entrypoint: [''] });
+  });
 
   it('has an input for everything that it interpolates, and none in its script', () => {
     const inputs = Object.keys((spec as { spec: { inputs: Json } }).spec.inputs);
@@ -242,10 +273,21 @@ describe('the Tekton Task', () => {
         readonly image: string;
         readonly script: string;
         readonly env: readonly { readonly name: string; readonly value: string }[];
+        readonly securityContext: object;
       }[];
+      readonly workspaces: readonly object[];
     };
   };
   const [step] = task.spec.steps;
+
+  it('has no rights that it does not need', () => {
+    assert.deepEqual(step?.securityContext, {
+      allowPrivilegeEscalation: false,
+      capabilities: { drop: ['ALL'] },
+      seccompProfile: { type: 'RuntimeDefault' },
+    });
+    for (const workspace of task.spec.workspaces) assert.equal('readOnly' in workspace && workspace.readOnly, true);
+  });
 
   it('has a parameter for everything that it uses, and none in its script', () => {
     const used = [...JSON.stringify(task.spec.steps).matchAll(/\$\(params\.([\w-]+)\)/g)].map(([, name]) => name ?? '');

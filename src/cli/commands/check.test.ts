@@ -8,6 +8,7 @@ import { signImage } from '../../image/index.ts';
 import { openRemoteRepository, parseReference } from '../../oci/index.ts';
 import { serveRegistry, type RunningRegistry } from '../../registry/index.ts';
 import { encodePublicKey, generatePrivateKey, keySigner } from '../../trust/index.ts';
+import { documentMembers, manualMembers } from '../manual-json.fixture.ts';
 import { runRecorded, type Ran, type RecordingHostOptions } from '../recording-host.fixture.ts';
 
 const cwd = mkdtempSync(join(tmpdir(), 'bulla-check-'));
@@ -127,6 +128,13 @@ describe('check', () => {
       [['check', '--policy', 'policies.yaml', '--vsa', 'gate', '-f', 'good.yaml'], /a URI that names this gate/],
       [['check', '--kit', 'kit', '--vsa', 'https://ci.example.com/gate', 'nginx'], /--kit opens no socket/],
       [['check', '--kit', 'files', 'nginx'], /layout/],
+      [['check', '--policy', 'policies.yaml', '--trusted-root', 'good.yaml', 'nginx'], /good\.yaml is not JSON/],
+      // a key that decides nothing must not look as if it did
+      [
+        ['check', '--policy', 'policies.yaml', '--key', 'cosign.pub', 'nginx'],
+        /--key is for signing verification summaries/,
+      ],
+      [['check', '--policy', 'policies.yaml', '--identity-token', 'x', 'nginx'], /--vsa asks for none/],
       // variables without a value: neither an image, nor the folder that one happens to be in
       [['check', '--policy', 'policies.yaml', ''], /the name of an image is empty/],
       [['check', '--policy', 'policies.yaml', '-f', 'good.yaml', '-f', ''], /--file is empty/],
@@ -165,9 +173,72 @@ describe('check', () => {
   it('finds nothing and is not content, unless told', async () => {
     write('empty.yaml', 'apiVersion: v1\nkind: ConfigMap\n');
     const { code, stdout } = await check('-f', 'empty.yaml');
-    assert.deepEqual([code, stdout], [2, '? no image was found: 0 trusted, 0 refused, 0 undecided\n']);
+    const hint = 'hint: --allow-empty, if nothing that names an image is well\n';
+    assert.deepEqual([code, stdout], [2, `? no image was found: 0 trusted, 0 refused, 0 undecided\n${hint}`]);
     assert.equal((await runWith({ stdin: '' }, 'check', '--policy', 'policies.yaml', '-f', '-')).code, 2);
     assert.equal((await check('-f', 'empty.yaml', '--allow-empty')).code, 0);
+  });
+  it('says what to do next: about variables, and images that no policy is about', async () => {
+    write('variable.yaml', 'services: {web: {image: "x.example.com/web:${TAG}"}}\n');
+    assert.match(
+      (await check('-f', 'variable.yaml')).stdout,
+      /^hint: --variable NAME=VALUE gives a variable a value$/m,
+    );
+    const other = await check('x.example.com/web:1');
+    assert.match(other.stdout, /^hint: bulla policy check FILE lists the images that policies are about$/m);
+    assert.doesNotMatch((await check('-f', 'bad.yaml')).stdout, /^hint:/m);
+  });
+  it('tells of a file or folder that is taken for an image', async () => {
+    write('deploy/a.yaml', pod(`${host}/team/app:1`));
+    for (const [name, kind] of [
+      ['deploy', 'folder'],
+      ['good.yaml', 'file'],
+    ] as const) {
+      const { code, stderr, stdout } = await check(name, '--json');
+      assert.equal(code, 1);
+      assert.match(
+        stderr,
+        new RegExp(
+          `^WARNING: ${name} is taken for an image, and there is a ${kind} of that name: -f looks into it$`,
+          'm',
+        ),
+      );
+      assert.equal((JSON.parse(stdout) as { warnings: readonly string[] }).warnings.length, 1);
+    }
+    // what the system cannot even look for is no file
+    for (const name of [`${'x/'.repeat(200)}y`, 'x'.repeat(300), 'loop'])
+      assert.equal((await check(name)).code, 1, name);
+  });
+  it('judges an image that stands in a template of a chart, whatever the values say', async () => {
+    write('chart/Chart.yaml', 'apiVersion: v2\nname: c\nversion: 1.0.0\n');
+    write('chart/values.yaml', `image: {repository: ${host}/team/app, tag: "1"}\n`);
+    const template = (image: string): string =>
+      `kind: Pod\napiVersion: v1\nmetadata: {{ x }}\nspec:\n  containers:\n  - image: ${image}\n`;
+    write('chart/templates/a.yaml', template('"{{ .Values.image.repository }}:{{ .Values.image.tag }}"'));
+    assert.equal((await check('-f', 'chart')).code, 0);
+    write('chart/templates/b.yaml', template(`${host}/team/other:1`));
+    const { code, stdout } = await check('-f', 'chart');
+    assert.equal(code, 1);
+    assert.match(stdout, /other:1 refused\n.*\n {4}at chart\/templates\/b\.yaml:6:12$/m);
+  });
+  it('shows the table where a form cannot be written into its file', async () => {
+    const { code, stdout, stderr } = await check('-f', 'bad.yaml', '--output', 'sarif=nowhere/out.sarif');
+    assert.equal(code, 64);
+    assert.match(stdout, /2 images: 1 trusted, 1 refused/);
+    assert.match(stderr, /cannot write \S+nowhere\/out\.sarif/);
+    const json = await check('-f', 'bad.yaml', '--json', '--output', 'sarif=nowhere/out.sarif');
+    assert.equal(json.code, 64);
+    assert.equal((JSON.parse(json.stdout) as { error: { code: string } }).error.code, 'file-unwritable');
+  });
+  it('writes the members that the manual shows, and no other', async () => {
+    const signing = ['--vsa', 'https://ci.example.com/gate', '--key', 'signs.key'];
+    const keys = await runWith({ env: { COSIGN_PASSWORD: 'x' } }, 'generate-key-pair', '--output-key-prefix', 'signs');
+    assert.equal(keys.code, 0);
+    const argv = ['check', '--policy', 'policies.yaml', '--json', ...signing, '-f', 'bad.yaml', '-f', 'unread.yaml'];
+    const { stdout } = await runWith({ env: { COSIGN_PASSWORD: 'x' } }, ...argv);
+    const found = documentMembers(JSON.parse(stdout));
+    assert.deepEqual([...found.difference(manualMembers('check', 'policy explain'))], []);
+    assert.deepEqual([...manualMembers('check').difference(found)], []);
   });
   it('writes JSON, the same each time', async () => {
     const [first, second] = [
@@ -367,6 +438,19 @@ describe('policy preview', () => {
     const unread = await preview('--policy', 'policies.yaml', '-f', 'unread.yaml');
     assert.equal(unread.code, 2);
     assert.match(unread.stderr, /not read: unread\.yaml:7:13/);
+  });
+  it('says that no image was found, and exits 2', async () => {
+    write('nothing.yaml', 'apiVersion: v1\nkind: ConfigMap\n');
+    const { code, stdout } = await preview('--policy', 'policies.yaml', '-f', 'nothing.yaml');
+    assert.equal(code, 2);
+    assert.match(stdout, /^no image was found: 0 stranded, /);
+  });
+  it('writes the members that the manual shows, and no other', async () => {
+    const both = ['--policy', 'theirs.yaml', '--against', 'policies.yaml'];
+    const { stdout } = await preview(...both, '--json', '-f', 'bad.yaml', '-f', 'unread.yaml');
+    const found = documentMembers(JSON.parse(stdout));
+    assert.deepEqual([...found.difference(manualMembers('policy preview', 'check', 'policy explain'))], []);
+    assert.deepEqual([...manualMembers('policy preview').difference(found)], []);
   });
   it('reads what kubectl lists', async () => {
     const spec = (name: string): object => ({

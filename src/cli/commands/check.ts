@@ -8,7 +8,7 @@ import { loadDecisionInputs, POLICY_FLAG } from '../flags/decision.ts';
 import { laySummaries, planSummaries, SUMMARY_FLAG } from '../flags/check-summary.ts';
 import { KEY_FLAG } from '../flags/key.ts';
 import { KIT_FLAG } from '../flags/kit.ts';
-import { checkNames, checkStdin, findManifestImages, MANIFEST_FLAGS } from '../flags/manifest-files.ts';
+import { checkNames, checkStdin, findManifestImages, MANIFEST_FLAGS, warnOfFiles } from '../flags/manifest-files.ts';
 import { POLICY_TRUST_FLAGS } from '../flags/policy-trust.ts';
 import { REGISTRY_FLAGS } from '../flags/registry.ts';
 import { SIGNING_FLAGS } from '../flags/signing.ts';
@@ -19,7 +19,7 @@ export const command: Command = defineCommand({
   summary: 'Decide on every image that manifests, charts, compose files and Dockerfiles name',
   description:
     'Finds every image with its file, line and field, decides on each once by policies, and reports in the forms that pipelines show. ' +
-    'What cannot be read is told of and makes the whole undecided: templates that are not rendered, variables without a value, images of which a part is elsewhere. ' +
+    'What cannot be read is told of and makes the whole undecided: templates that are not rendered and belong to no chart, variables without a value, images of which a part is elsewhere. ' +
     'Exit codes: 0 all are trusted, 1 one is refused, 2 one is undecided or could not be read, 64 wrong usage.',
   usage: '[flags] [--policy FILE] [-f PATH]... [IMAGE...]',
   arguments: { min: 0, name: 'image' },
@@ -52,6 +52,7 @@ export const command: Command = defineCommand({
     if (names.length + flags.file.length === 0)
       throw new CliError('usage', 'nothing to check: name images, or files with -f');
     checkNames(names);
+    warnOfFiles(context, names);
     checkStdin([...flags.file, ...flags.policy]);
     const outputs = checkOutputs(context, flags);
     const signing = await planSummaries(context, flags, given);

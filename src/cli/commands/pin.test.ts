@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmodSync,
   existsSync,
@@ -13,6 +14,8 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
@@ -20,6 +23,7 @@ import { signImage } from '../../image/index.ts';
 import { openRemoteRepository, parseReference } from '../../oci/index.ts';
 import { serveRegistry, type RunningRegistry } from '../../registry/index.ts';
 import { encodePublicKey, generatePrivateKey, keySigner } from '../../trust/index.ts';
+import { documentMembers, manualMembers } from '../manual-json.fixture.ts';
 import { RecordingHost, runRecorded, type Ran, type RecordingHostOptions } from '../recording-host.fixture.ts';
 import { runCommandLine } from '../run.ts';
 
@@ -244,6 +248,26 @@ describe('pin', () => {
     assert.equal(existsSync(join(cwd, 'bulla.lock')), false);
   });
 
+  it('says which images it waited for where time was up, and writes nothing', async () => {
+    const silent = createServer(() => {}).listen(0, '127.0.0.1');
+    try {
+      await once(silent, 'listening');
+      const { port } = silent.address() as AddressInfo;
+      write('policies.yaml', policy(us, { images: [{ glob: '**' }] }));
+      const text = `apiVersion: v1\nkind: Pod\nspec: {containers: [{image: "127.0.0.1:${port}/slow/app:1"}]}\n`;
+      write('deploy/slow.yaml', text);
+      const { code, stdout, stderr } = await pin('--timeout', '1500ms', 'deploy');
+      assert.deepEqual([code, stdout], [2, '']);
+      assert.match(stderr, /^\? 127\.0\.0\.1:\d+\/slow\/app:1 undecided\n {4}at deploy\/slow\.yaml:3:/);
+      assert.match(stderr, /Error: pin deploy: did not finish within 1\.5s \(--timeout\)/);
+      assert.equal(read('deploy/app.yaml'), pod('app:1.4'));
+      assert.equal(existsSync(join(cwd, 'bulla.lock')), false);
+    } finally {
+      silent.closeAllConnections();
+      silent.close();
+    }
+  });
+
   it('keeps what the lock has of an image on which nothing can be found out', async () => {
     await pin('deploy');
     const locked = read('bulla.lock');
@@ -290,6 +314,22 @@ describe('pin --check', () => {
   });
   it('exits 2 where it cannot be found out', async () => {
     assert.deepEqual(await drifts('--no-network'), [2]);
+    const { stdout } = await pin('--check', '--no-network');
+    assert.match(stdout, /^0 of 1 pinned image in 1 place trusted, 0 differences from the lock$/m);
+  });
+  it('writes the members that the manual shows, and no other', async () => {
+    write('deploy/more.yaml', pod('app:1.4'));
+    write('deploy/unread.yaml', 'a: {{ x }}\n');
+    const shown = manualMembers('pin');
+    const written = documentMembers(JSON.parse((await pin('--json', '--dry-run')).stdout));
+    const checked = documentMembers(JSON.parse((await pin('--json', '--check')).stdout));
+    const found = written.union(checked);
+    assert.deepEqual([...found.difference(manualMembers('pin', 'check', 'policy explain'))], []);
+    // of an identity, which nobody here has
+    assert.deepEqual(
+      [...shown.difference(found)],
+      ['issuer', 'subject'].filter((name) => !found.has(name)),
+    );
   });
   it('needs no network with a kit', async () => {
     const image = `${host}/team/app@${lock().images[0]?.digest}`;
@@ -333,10 +373,17 @@ describe('pin refuses', () => {
     await usage(withPolicy, /paths\[0\] of the lock is "\.\.\/run-0"/);
   });
   it('a lock that is none, is of another version, or is no file', async () => {
-    write('bulla.lock', '<<<<<<< HEAD\n{}');
-    await usage([...withPolicy, 'deploy'], /the lock is not JSON/);
+    write('bulla.lock', '{');
+    await usage([...withPolicy, 'deploy'], /^Error: bulla\.lock: the lock is not JSON/);
+    for (const mark of ['<<<<<<< HEAD', '>>>>>>> main']) {
+      write('bulla.lock', `{\n${mark}\n}\n`);
+      await usage(
+        [...withPolicy, 'deploy'],
+        /bulla\.lock has a conflict of two branches in it\nhint: .*bulla pin writes/,
+      );
+    }
     write('bulla.lock', '{"version":2}');
-    await usage([...withPolicy, 'deploy'], /version 2/);
+    await usage([...withPolicy, 'deploy'], /^Error: bulla\.lock: .*version 2/);
     rmSync(join(cwd, 'bulla.lock'));
     symlinkSync('policies.yaml', join(cwd, 'bulla.lock'));
     await usage([...withPolicy, 'deploy'], /not a regular file/);

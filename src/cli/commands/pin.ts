@@ -4,6 +4,7 @@ import type { Decision } from '../../policy/index.ts';
 import { CliError } from '../cli-error.ts';
 import { defineCommand, type Command } from '../command.ts';
 import type { CommandContext } from '../context.ts';
+import { EXIT, exitCodeOf } from '../exit-code.ts';
 import { loadDecisionInputs, POLICY_FLAG, type DecisionInputs } from '../flags/decision.ts';
 import { KIT_FLAG } from '../flags/kit.ts';
 import { POLICY_TRUST_FLAGS } from '../flags/policy-trust.ts';
@@ -12,7 +13,7 @@ import { checkedDocument, manifestFaultDocument } from '../output/check-json.ts'
 import { faultsText } from '../output/check-text.ts';
 import { writeJson } from '../output/json-document.ts';
 import { driftDocument, pinDocument } from '../pin/pin-document.ts';
-import { exitCodeOfPins, summarise } from '../pin/pin-summary.ts';
+import { exitCodeOfPins, summarise, type PinSummary } from '../pin/pin-summary.ts';
 import { checkTable, count, pinTable } from '../pin/pin-text.ts';
 import { readLockFile, readPinnedPaths, type LockFile, type PinnedPaths } from '../pin/pinned-paths.ts';
 
@@ -86,7 +87,7 @@ async function pin(
     ...(lock.lock === undefined ? {} : { lock: lock.lock }),
   });
   // what was interrupted, or did not end in time, writes nothing
-  context.signal.throwIfAborted();
+  throwIfLate(context, summarise(plan.places));
   const text = encodeLock({ paths: read.paths, images: plan.locked });
   const faults = [...read.faults, ...plan.faults];
   const exitCode = exitCodeOfPins(decisionsOf(plan), [], faults, plan.places.length === 0);
@@ -103,6 +104,14 @@ async function pin(
     : undefined;
   report(context, { exitCode, lock, plan, faults, isWritten, diff });
   return exitCode;
+}
+
+/** A run that ends early says of which images nothing is known yet. @throws why it ended */
+function throwIfLate(context: CommandContext, images: readonly PinSummary[]): void {
+  if (!context.signal.aborted) return;
+  const waiting = images.filter(({ decision, newer }) => (newer ?? decision).outcome === 'undecided');
+  if (exitCodeOf(context.signal.reason) === EXIT.undecided) context.stderr(pinTable(context.color, waiting));
+  context.signal.throwIfAborted();
 }
 
 function decisionsOf({ places }: PinnedFiles): readonly Decision[] {
@@ -186,6 +195,7 @@ function verdict(
 ): string {
   if (isEmpty) return 'no image was found: nothing is checked';
   const trusted = decisions.filter(({ outcome }) => outcome === 'trusted').length;
-  const drifted = drifts.length === 0 ? 'as the lock says' : `${count(drifts.length, 'difference')} from the lock`;
+  const isAsLocked = drifts.length === 0 && trusted === decisions.length;
+  const drifted = isAsLocked ? 'as the lock says' : `${count(drifts.length, 'difference')} from the lock`;
   return `${trusted} of ${count(decisions.length, 'pinned image')} in ${count(decided.length, 'place')} trusted, ${drifted}`;
 }

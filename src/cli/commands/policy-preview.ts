@@ -4,11 +4,11 @@ import { parseReference, ReferenceFault } from '../../oci/index.ts';
 import { CliError } from '../cli-error.ts';
 import { defineCommand, type Command } from '../command.ts';
 import type { CommandContext } from '../context.ts';
-import { EXIT, exitCodeOf } from '../exit-code.ts';
+import { EXIT, throwIfEnded } from '../exit-code.ts';
 import { readFile } from '../file/read-file.ts';
 import { loadDecisionInputs, POLICY_FLAG } from '../flags/decision.ts';
 import { KIT_FLAG } from '../flags/kit.ts';
-import { checkNames, checkStdin, findManifestImages, MANIFEST_FLAGS } from '../flags/manifest-files.ts';
+import { checkNames, checkStdin, findManifestImages, MANIFEST_FLAGS, warnOfFiles } from '../flags/manifest-files.ts';
 import { POLICY_TRUST_FLAGS } from '../flags/policy-trust.ts';
 import { REGISTRY_FLAGS } from '../flags/registry.ts';
 import { manifestFaultDocument } from '../output/check-json.ts';
@@ -54,6 +54,7 @@ export const command: Command = defineCommand({
   ],
   async run(context, names, flags) {
     checkNames(names);
+    warnOfFiles(context, names);
     checkStdin([...flags.file, ...flags.policy, ...flags.against, flags.list]);
     const listed = flags.list === '' ? [] : await readList(context, flags.list);
     const named = [...names, ...listed];
@@ -70,7 +71,7 @@ export const command: Command = defineCommand({
       signal: context.signal,
       ...(against === undefined ? {} : { against }),
     });
-    if (context.signal.aborted && exitCodeOf(context.signal.reason) !== EXIT.undecided) context.signal.throwIfAborted();
+    throwIfEnded(context.signal);
     const exitCode = exitCodeOfPreview(preview, found);
     report(context, preview, found, exitCode);
     return exitCode;

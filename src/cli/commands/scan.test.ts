@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, suite, test } from 'node:test';
+import { documentMembers, manualMembers } from '../manual-json.fixture.ts';
 import { runRecorded } from '../recording-host.fixture.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bulla-scan-'));
@@ -34,6 +35,21 @@ const pod = (name: string, image: unknown): object => ({
   spec: { containers: [{ name: 'main', image }] },
 });
 const list = (...items: readonly object[]): object => ({ apiVersion: 'v1', kind: 'PodList', items });
+
+test('bulla scan says where it has looked for a cluster, and exits 64', async () => {
+  const before = { HOME: process.env['HOME'], KUBECONFIG: process.env['KUBECONFIG'] };
+  process.env['HOME'] = folder;
+  delete process.env['KUBECONFIG'];
+  try {
+    const { code, stderr } = await runRecorded(['scan']);
+    assert.equal(code, 64);
+    assert.match(stderr, /^Error: no cluster is known: .*KUBECONFIG or ~\/\.kube\/config, and this runs in no Pod$/m);
+  } finally {
+    for (const [name, value] of Object.entries(before))
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+  }
+});
 
 suite('bulla scan --list', () => {
   test('exits 0 where everything would be admitted, and says how much that is', async () => {
@@ -84,19 +100,35 @@ suite('bulla scan --list', () => {
     ]);
   });
 
+  test('writes the members that the manual shows, and no other', async () => {
+    const pods = file('members.json', list(pod('a', `bad.test/app@${DIGEST}`), pod('b', 7)));
+    const { stdout } = await runRecorded(['scan', '--json', '--list', pods, '--policy', policies]);
+    const found = documentMembers(JSON.parse(stdout));
+    assert.deepEqual([...found.difference(manualMembers('scan', 'policy explain'))], []);
+    assert.deepEqual([...manualMembers('scan').difference(found)], []);
+  });
+
   test('judges the namespaces that it is told to', async () => {
     const pods = file('namespaces.json', list(pod('a', `bad.test/app@${DIGEST}`)));
     const scan = async (...flags: readonly string[]): Promise<number> =>
       (await runRecorded(['scan', '--list', pods, '--policy', policies, ...flags])).code;
     assert.equal(await scan('--namespace', 'shop'), 1);
     assert.equal(await scan('--namespace', 'other'), 0);
+    const none = await runRecorded(['scan', '--json', '--list', pods, '--policy', policies, '--namespace', 'other']);
+    assert.match(none.stdout, /"nothing that runs an image was found in other"/);
     assert.equal(await scan('--exclude-namespace', 'x,shop'), 0);
   });
 
   for (const [what, flags, code, reason] of [
     ['no policy', ['--list', policies], 64, /--list needs --policy/],
     ['no such list', ['--list', join(folder, 'none'), '--policy', policies], 64, /none/],
-    ['no JSON', ['--list', file('text', 'hello'), '--policy', policies], 2, /not JSON/],
+    [
+      'no JSON',
+      ['--list', file('text', 'hello'), '--policy', policies],
+      2,
+      /JSON of kubectl get --output json is expected, is not JSON/,
+    ],
+    ['no kubeconfig', ['--kubeconfig', join(folder, 'none')], 64, /none cannot be read/],
     ['no object', ['--list', file('array', '[1]'), '--policy', policies], 64, /no object of Kubernetes/],
     [
       'a policy that cannot be used',

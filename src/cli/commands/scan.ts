@@ -82,6 +82,9 @@ export const command: Command = defineCommand({
     const report = await scanImages(images, { set, credentials, now: context.now(), signal: context.signal });
     // What a signal interrupted is no answer; that the time was up is one.
     if (context.signal.aborted && exitCodeOf(context.signal.reason) !== EXIT.undecided) context.signal.throwIfAborted();
+    // a namespace that is misspelt is no clean one
+    if (report.images.length === 0 && unread.length === 0)
+      context.warn(`nothing that runs an image was found${flags.namespace === '' ? '' : ` in ${flags.namespace}`}`);
     const exitCode = exitCodeOfScan(report, unread);
     if (context.json) writeJson(context, { ...scanDocument(report, unread, exitCode), warnings: context.warnings });
     else context.stdout(scanText(context, report, unread));
@@ -156,13 +159,13 @@ async function readLists(context: CommandContext, names: readonly string[]): Pro
         ? await context.readStdin(MAX_LIST_BYTES)
         : await readFile(name, { cwd: context.cwd, what: 'list', maxBytes: MAX_LIST_BYTES });
     const limits = {
-      what: name === '-' ? 'standard input' : name,
+      what: `${name === '-' ? 'standard input' : name}, where the JSON of kubectl get --output json is expected,`,
       maxBytes: MAX_LIST_BYTES,
       maxDepth: 200,
       maxValues: 50_000_000,
     };
     const list = parseJson(bytes, limits);
-    if (!isJsonObject(list)) throw new CliError('usage', `${limits.what} is no object of Kubernetes`);
+    if (!isJsonObject(list)) throw new CliError('usage', `${limits.what} holds no object of Kubernetes`);
     objects.push(...objectsOf(list).map(({ object }) => object));
   }
   return objects;

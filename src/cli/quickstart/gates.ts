@@ -45,9 +45,9 @@ export async function* gates(scene: Scene, owner: KeyHolder): AsyncGenerator<Act
     credentials: { scopeOf: () => ({ key: 'quickstart', open }) },
   });
   const pod = await firstImage(scene, GATED.sealed);
-  yield await reviewed('create the pinned Pod in a cluster', gate, pod, true);
+  yield await reviewed('ask for the pinned Pod, as an API server does', gate, pod, true);
   const digest = await scene.repository(UNSEALED.repository).resolve(UNSEALED.tag);
-  yield await reviewed('create a Pod of the unsealed image', gate, `${unsealed}@${digest?.digest}`, false);
+  yield await reviewed('ask for a Pod of the unsealed image', gate, `${unsealed}@${digest?.digest}`, false);
 }
 
 async function gateInCi(

@@ -12,6 +12,8 @@ import {
   type Signer,
 } from '../../trust/index.ts';
 import { startStack, type StackEndpoints, type StackTokenRequest } from '../../up/index.ts';
+import { CliError } from '../cli-error.ts';
+import { fileTrouble, systemCode } from '../file/file-trouble.ts';
 
 /** Tags are written once, except where somebody says otherwise: the playground stands for registries that let tags move. */
 export const WRITE_ONCE = '**:*';
@@ -51,9 +53,10 @@ export interface Scene {
  * Opens the stage: a temporary folder with a signing stack and a registry on loopback.
  *
  * @param rules who gets a certificate, given the stack's own issuer
+ * @throws CliError `file-unwritable` where there is no place for temporary folders
  */
 export async function openScene(port: number, rules: (issuer: string) => string): Promise<Scene> {
-  const folder = await mkdtemp(join(tmpdir(), 'bulla-quickstart-'));
+  const folder = await temporaryFolder();
   try {
     const data = join(folder, 'stack');
     const stack = await startStack({
@@ -80,6 +83,18 @@ export async function openScene(port: number, rules: (issuer: string) => string)
   } catch (error) {
     await rm(folder, { recursive: true, force: true });
     throw error;
+  }
+}
+
+async function temporaryFolder(): Promise<string> {
+  try {
+    return await mkdtemp(join(tmpdir(), 'bulla-quickstart-'));
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    throw new CliError('file-unwritable', `cannot make a folder in ${tmpdir()}: ${fileTrouble(error)}`, {
+      hint: 'TMPDIR names a place for temporary folders',
+      cause: error,
+    });
   }
 }
 

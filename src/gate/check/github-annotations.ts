@@ -8,13 +8,14 @@ import { findingsOf, type CheckReport } from './check-report.ts';
  */
 export function encodeGithubAnnotations(report: CheckReport): string {
   return findingsOf(report)
-    .map(({ level, code, message, place, endColumn }) => {
+    .map(({ level, code, outcome, message, place, endColumn }) => {
       const properties = [
         ...(place === undefined
           ? []
           : [`file=${property(place.file.replace(/^(?:\.\/)+/, ''))}`, `line=${place.line}`, `col=${place.column}`]),
         ...(endColumn === undefined ? [] : [`endColumn=${endColumn}`]),
-        `title=${property(`bulla: ${code}`)}`,
+        // what could not be found out has its cause in the message, and no rule of its own
+        `title=${property(`bulla: ${code === 'unknown' ? outcome : code}`)}`,
       ];
       return `::${level} ${properties.join(',')}::${data(message)}\n`;
     })

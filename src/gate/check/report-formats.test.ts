@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { loadPolicies } from '../../policy/index.ts';
 import { NAME, newSigner, policyOf, Scene, unreachable } from '../../policy/scene.fixture.ts';
@@ -14,6 +15,8 @@ import { encodeMarkdown } from './markdown-summary.ts';
 import { encodeSarif } from './sarif.ts';
 import { shown } from './shown.ts';
 
+/** a second opinion where it is installed */
+const hasXmllint = spawnSync('xmllint', ['--version']).status === 0;
 const NOW = new Date('2026-06-02T00:00:00Z');
 const TOOL = { version: '1.0.0', exitCode: 1 };
 const [signer, other] = [await newSigner(), await newSigner()];
@@ -78,6 +81,10 @@ describe('the outcome of a check', () => {
       );
       const sarif = JSON.parse(encodeSarif(report, TOOL)) as SarifLog;
       assert.equal(sarif.runs[0]?.invocations[0]?.executionSuccessful, false);
+      assert.match(
+        encodeGithubAnnotations(report),
+        /^::error file=a\.yaml,.*,title=bulla%3A undecided::.* is undecided: /,
+      );
     } finally {
       scene.failures.clear();
     }
@@ -288,6 +295,13 @@ describe('JUnit', () => {
       { [`${HOSTILE.join(' ')}.yaml`]: pod(...HOSTILE) },
       { named: HOSTILE.map((name) => `named ${name}`) },
     );
+    if (hasXmllint) {
+      const { status, stderr } = spawnSync('xmllint', ['--noout', '-'], {
+        input: encodeJunit(report),
+        encoding: 'utf8',
+      });
+      assert.equal(status, 0, stderr);
+    }
     const all = elements(encodeJunit(report));
     assert.equal(all.filter(({ name }) => name === 'testcase').length, 2 * HOSTILE.length);
     assert.equal(all.filter(({ name }) => name === 'failure').length, 2 * HOSTILE.length);

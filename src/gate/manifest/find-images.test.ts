@@ -131,11 +131,15 @@ spec: {images: [{name: app, newName: ghcr.io/acme/app, newTag: v2}]}
 apiVersion: argoproj.io/v1alpha1
 kind: Application
 spec: {source: {helm: {valuesObject: {image: redis:7}}}}
+---
+apiVersion: argoproj.io/v1alpha1
+kind: Application
+spec: {sources: [{ref: values}, {helm: {valuesObject: {image: redis:8}}}]}
 `;
     const found = await find('flux.yaml', text);
     assert.deepEqual(
       found.images.map(({ image }) => image),
-      ['ghcr.io/acme/app:v1', 'ghcr.io/acme/app:v2', 'redis:7'],
+      ['ghcr.io/acme/app:v1', 'ghcr.io/acme/app:v2', 'redis:7', 'redis:8'],
     );
   });
 });
@@ -184,6 +188,31 @@ patches:
 });
 
 describe('Helm values', () => {
+  it('have whole images under names of other kinds, and say what looks like one elsewhere', async () => {
+    const text = `images:
+  app: ghcr.io/acme/app:1
+  list: [acme/list:1, plain, https://example.com]
+  registry: ghcr.io
+controller:
+  imageRef: ghcr.io/acme/ref@sha256:${'c'.repeat(64)}
+  imageName: acme/half
+  dockerImage: {repo: ghcr.io/acme/repo, tag: "3"}
+  container: ghcr.io/acme/unknown:2
+  address: example.com:8080/path
+  time: "12:30"
+`;
+    const found = await find('values.yaml', text);
+    assert.deepEqual(
+      found.images.map(({ image, place }) => `${place.line} ${place.field} ${image}`),
+      [
+        '2 images.app ghcr.io/acme/app:1',
+        '3 images.list[0] acme/list:1',
+        `6 controller.imageRef ghcr.io/acme/ref@sha256:${'c'.repeat(64)}`,
+        '8 controller.dockerImage.repo ghcr.io/acme/repo:3',
+      ],
+    );
+    assert.deepEqual(faults(found), ['warning image-unjudged 9:14 controller.container']);
+  });
   it('have images by their shape', async () => {
     const hex = 'b'.repeat(64);
     const text = `image:
@@ -429,6 +458,121 @@ describe('what files are', () => {
       /^a template that is not rendered: check the output of helm template \(/,
     );
   });
+  it('has images in a template of a chart that no value changes: they are judged, and pinned', async () => {
+    const template = `apiVersion: v1
+kind: Pod
+metadata: {{- include "labels" . | nindent 2 }}
+spec:
+  initContainers:
+  - image: evil/hidden:1 # {{ .Values.x }}
+  - {name: {{ .Release.Name }}, image: 'evil/flow:2'}
+  containers:
+  {{- /* image: commented/out:1 }} */}}
+  # image: commented/out:2
+  - image: "{{ .Values.image.repository }}:{{ .Values.image.tag }}"
+  - image: half/{{ .Values.name }}
+  - image: {{ .Values.name }}:1
+  - image: "quoted/{{ x }}"
+  - "image": "evil/quoted@sha256:${'0'.repeat(64)}"
+  - myimage: not/one:1
+  - image: $FOO
+  - image:
+    repository: x
+`;
+    const found = await findImages([
+      file('c/Chart.yaml', 'name: c\n', true),
+      file('c/templates/p.yaml', template, true),
+    ]);
+    assert.deepEqual(shown(template, found), [
+      '6:12 image evil/hidden:1',
+      '7:41 image evil/flow:2',
+      `15:15 image evil/quoted@sha256:${'0'.repeat(64)}`,
+    ]);
+    assert.deepEqual(
+      found.faults.map(({ severity }) => severity),
+      ['warning'],
+    );
+  });
+  it('is read in one go where a template of a chart never ends what it begins', async () => {
+    for (const begun of ['{{/*', '{{ ', 'image: "a', "image: 'a ", '# image: a ', 'image: a{{']) {
+      const template = `{{ if }}\n${begun.repeat(20_000)}\n`;
+      const files = [file('c/Chart.yaml', 'name: c\n', true), file('c/templates/p.yaml', template, true)];
+      assert.deepEqual((await findImages(files)).images, [], begun);
+    }
+  });
+  it('has each image once where a part of a template of a chart is YAML already, and only warns of what is to be put in', async () => {
+    const template = `apiVersion: v1
+kind: Pod
+spec:
+  containers:
+  - image: "{{ .Values.image }}"
+  - image: busybox:1
+---
+{{ include "x" . }}
+`;
+    const found = await findImages([
+      file('c/Chart.yaml', 'name: c\n', true),
+      file('c/templates/p.yaml', template, true),
+    ]);
+    assert.deepEqual(shown(template, found), ['6:12 spec.containers[1].image busybox:1']);
+    assert.deepEqual(faults(found), [
+      'warning template-unrendered 5:13 spec.containers[0].image',
+      'warning template-unrendered 8:1 ',
+    ]);
+  });
+  it('is a Dockerfile by the names that people give them, and not what is about one', () => {
+    for (const name of [
+      'Dockerfile-prod',
+      'Dockerfile_dev',
+      'a/api-Dockerfile',
+      'api.dockerfile',
+      'Containerfile.build',
+    ])
+      assert.equal(kindByName(name), 'dockerfile', name);
+    for (const name of [
+      'Dockerfile.dockerignore',
+      'Dockerfile.md',
+      'Dockerfiles',
+      'myDockerfile.yaml',
+      'dockerfile.go.txt',
+    ])
+      assert.equal(kindByName(name), undefined, name);
+  });
+  it('is told of where it is a patch of images, or a list that is none of objects', async () => {
+    const patch = (op: string, path: string, value: unknown = 'evil:1'): string =>
+      JSON.stringify([{ op, path, value }]);
+    const files = [
+      file('a.yaml', '- op: replace\n  path: /spec/template/spec/containers/0/image\n  value: evil:1\n', true),
+      file('b.json', patch('add', '/spec/containers/-', { name: 'x', image: 'evil:1' }), true),
+      file('c.json', patch('replace', '/spec/replicas', 3), true),
+      file('d.json', patch('remove', '/spec/containers/0/image'), true),
+      file('e.yaml', '- {apiVersion: v1, kind: Pod, spec: {containers: [{image: evil:1}]}}\n', true),
+      file('f.yaml', '- hosts: all\n', true),
+    ];
+    const found = await findImages(files);
+    assert.deepEqual(
+      found.faults.map(({ severity, code, place }) => `${severity} ${code} ${place.file}:${place.line}`),
+      ['error image-incomplete a.yaml:1', 'error image-incomplete b.json:1', 'error file-unknown e.yaml:1'],
+    );
+    assert.deepEqual(found.passedOver, ['c.json', 'd.json', 'f.yaml']);
+  });
+  it('is a compose file in JSON, and an image transformer that is an object of its own', async () => {
+    const found = await findImages([
+      file('compose.json', '{"services":{"a":{"image":"a:1"}}}', true),
+      file(
+        't.yaml',
+        'apiVersion: builtin\nkind: ImageTagTransformer\nimageTag: {name: app, newName: b, newTag: "1"}\n',
+        true,
+      ),
+    ]);
+    assert.deepEqual(
+      found.images.map(({ image, place }) => [image, place.field]),
+      [
+        ['a:1', 'services.a.image'],
+        ['b:1', 'imageTag.newName'],
+      ],
+    );
+  });
   it('is no template where nothing is to be put in', async () => {
     assert.deepEqual(faults(await find('x.yaml', 'a: [1\n')), ['error manifest-malformed 2:1 ']);
   });
@@ -446,6 +590,7 @@ describe('what files are', () => {
         [['error manifest-malformed'], []],
         name,
       );
+      assert.match(found.faults[0]?.message ?? '', bytes === text ? /^UTF-16, expected UTF-8/ : /^not UTF-8$/);
     }
   });
 });

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Variables } from './expand-variables.ts';
-import { Findings, type FileFindings } from './findings.ts';
+import { CHART_TEMPLATE, Findings, type FileFindings } from './findings.ts';
 import type { FoundImage, FoundImages, ManifestFile, ManifestKind } from './found-image.ts';
 import {
+  jsonOf,
   memberOf,
   readLocatedYaml,
   textAt,
@@ -10,6 +11,7 @@ import {
   type LocatedFault,
   type LocatedValue,
 } from './located-yaml.ts';
+import { readChartTemplate } from './read-chart-template.ts';
 import { readCompose } from './read-compose.ts';
 import { readDockerfile } from './read-dockerfile.ts';
 import { readHelmValues } from './read-helm-values.ts';
@@ -70,9 +72,11 @@ function baseName(path: string): string {
 /** What a file is by its name alone. */
 export function kindByName(name: string): ManifestKind | undefined {
   const base = baseName(name);
-  if (/^(?:Dockerfile|Containerfile)(?:\..+)?$|\.(?:dockerfile|containerfile)$/i.test(base)) return 'dockerfile';
+  const isDockerfile = /^(?:Dockerfile|Containerfile)(?:[._-].+)?$|[._-](?:dockerfile|containerfile)$/i.test(base);
+  // what a build is not to read, and what is written about it
+  if (isDockerfile && !/\.(?:dockerignore|md|rst|adoc|txt)$/i.test(base)) return 'dockerfile';
   if (/^kustomization\.ya?ml$|^Kustomization$/.test(base)) return 'kustomize';
-  if (/^(?:docker-)?compose(?:[.-].+)?\.ya?ml$/.test(base)) return 'compose';
+  if (/^(?:docker-)?compose(?:[.-].+)?\.(?:ya?ml|json)$/.test(base)) return 'compose';
   return /^(?:.+[-.])?values(?:[-.].+)?\.ya?ml$/.test(base) ? 'helm-values' : undefined;
 }
 
@@ -105,7 +109,7 @@ class FileReader {
       readDockerfile(this.#as('dockerfile'));
       return;
     }
-    if (this.#file.met === true && isOtherJson(this.#file.name, this.#source.text)) {
+    if (this.#file.met === true && kind === undefined && isOtherJson(this.#file.name, this.#source.text)) {
       this.#all.passedOver.push(this.#file.name);
       return;
     }
@@ -115,12 +119,20 @@ class FileReader {
       return;
     }
     let read = 0;
+    const before = this.#all.images.length;
     for (const document of documents) read += this.#document(document, kind) ? 1 : 0;
+    if (this.#isTemplate && documents.some((document) => document.kind === 'fault')) this.#template(before);
     if (read === 0) this.#all.passedOver.push(this.#file.name);
   }
 
   #as(kind: ManifestKind): FileFindings {
-    return this.#all.in(this.#source, kind);
+    return this.#all.in(this.#source, kind, this.#isTemplate);
+  }
+
+  /** Images that stand as they are in a template that is no YAML yet, but for those that were found already. */
+  #template(before: number): void {
+    readChartTemplate(this.#as('kubernetes'));
+    this.#all.images.push(...onceEach(this.#all.images.splice(before), true));
   }
 
   // A file that was named, or standard input, of which the first line that says something is FROM or ARG.
@@ -136,8 +148,7 @@ class FileReader {
   #document(document: LocatedDocument, byName: ManifestKind | undefined): boolean {
     if (document.kind === 'fault') {
       if (this.#isTemplate && this.#source.text.includes('{{')) {
-        const message = 'a template of a chart is not read: check the output of helm template';
-        this.#as('kubernetes').fault('warning', 'template-unrendered', document.fault.offset, [], message);
+        this.#as('kubernetes').fault('warning', 'template-unrendered', document.fault.offset, [], CHART_TEMPLATE);
         return true;
       }
       this.#as('kubernetes').located(this.#templateFault(document.fault));
@@ -145,6 +156,7 @@ class FileReader {
     }
     const kinds = this.#kindsOf(document.value, byName);
     if (kinds.size === 0) {
+      if (document.value.kind === 'list' && this.#list(document.value.items)) return true;
       if (this.#file.met === true) return false;
       const message = 'not a Kubernetes object, kustomization, Helm values, compose file or Dockerfile';
       this.#as('kubernetes').error('file-unknown', document.value.start, [], message);
@@ -155,6 +167,23 @@ class FileReader {
     for (const kind of kinds) READERS[kind](document.value, this.#as(kind));
     if (kinds.size > 1) this.#all.images.push(...onceEach(this.#all.images.splice(before)));
     return true;
+  }
+
+  /** A list is a patch, or objects that are not read one by one. @returns false where it is neither, or has no images */
+  #list(items: readonly LocatedValue[]): boolean {
+    const into = this.#as('kustomize');
+    const isPatch = items.some((item) => patchesImage(item));
+    for (const [at, item] of items.entries()) {
+      if (patchesImage(item)) {
+        const message = 'a patch in which images stand: check the output of kustomize build';
+        into.error('image-incomplete', item.start, [at], message);
+      } else if (textAt(memberOf(item, 'apiVersion')) !== undefined && textAt(memberOf(item, 'kind')) !== undefined) {
+        const message = 'an object of Kubernetes in a list without a kind, expected objects one by one or a List';
+        into.error('file-unknown', item.start, [at], message);
+        return true;
+      }
+    }
+    return isPatch;
   }
 
   /** What a template that was not rendered is to a reader of YAML is of no use to who wrote it. */
@@ -195,21 +224,28 @@ const READERS: Readonly<
   'helm-values': (document, into) => readHelmValues(document, [], into),
 };
 
-/** Images that two readers have found in one place, once: as the first has read them. */
-function onceEach(images: readonly FoundImage[]): readonly FoundImage[] {
+/** Images that two readers have found in one place, once: as the first has read them. @param always those of one kind of file too */
+function onceEach(images: readonly FoundImage[], always = false): readonly FoundImage[] {
   const first = new Map<number, FoundImage>();
   return images.filter((found) => {
     const known = first.get(found.span.start);
     if (known === undefined) first.set(found.span.start, found);
-    return known === undefined || known.source === found.source;
+    return known === undefined || (!always && known.source === found.source);
   });
+}
+
+/** An operation of a JSON patch (RFC 6902) that has to do with images. */
+function patchesImage(item: LocatedValue): boolean {
+  const [op, path] = [textAt(memberOf(item, 'op')), textAt(memberOf(item, 'path'))];
+  if (op === undefined || path === undefined || op === 'test' || op === 'remove') return false;
+  return /image/i.test(path) || /image/i.test(JSON.stringify(jsonOf(memberOf(item, 'value') ?? item)));
 }
 
 function isService({ value }: { readonly value: LocatedValue }): boolean {
   return ['image', 'build', 'extends'].some((name) => memberOf(value, name) !== undefined);
 }
 
-/** JSON of another kind, of which folders are full: no object says there what it is, in however roundabout a way. */
+/** JSON of another kind, of which folders are full: no object says there what it is, in however roundabout a way, and it is no patch. */
 function isOtherJson(name: string, text: string): boolean {
-  return /\.json$/i.test(name) && !/apiVersion|\\u/.test(text);
+  return /\.json$/i.test(name) && !/apiVersion|\\u|"op"/.test(text);
 }

@@ -11,6 +11,10 @@ import { MANIFEST_LIMITS, ManifestFaults, type SourceText } from './source-text.
 /** What a runtime would never take for an image: somebody is still to fill it in. */
 const TEMPLATE = /\{\{|\}\}|\$|<%|%\{/;
 
+/** Why what a template of a chart makes is not judged here. */
+export const CHART_TEMPLATE =
+  'a template of a chart: what it makes of values is not judged, check the output of helm template';
+
 /** Where what is found in files goes, with the caps that hold for all of them together. */
 export class Findings {
   readonly images: FoundImage[] = [];
@@ -27,8 +31,9 @@ export class Findings {
     return this.images.length < MANIFEST_LIMITS.maxImages;
   }
 
-  in(source: SourceText, kind: ManifestKind): FileFindings {
-    return new FileFindings(this, source, kind);
+  /** @param chartTemplate values are still to be put in, and are judged where they stand */
+  in(source: SourceText, kind: ManifestKind, chartTemplate = false): FileFindings {
+    return new FileFindings(this, source, kind, chartTemplate);
   }
 }
 
@@ -43,11 +48,13 @@ export class FileFindings {
   readonly #all: Findings;
   readonly source: SourceText;
   readonly #kind: ManifestKind;
+  readonly #chartTemplate: boolean;
 
-  constructor(all: Findings, source: SourceText, kind: ManifestKind) {
+  constructor(all: Findings, source: SourceText, kind: ManifestKind, chartTemplate: boolean) {
     this.#all = all;
     this.source = source;
     this.#kind = kind;
+    this.#chartTemplate = chartTemplate;
   }
 
   get variables(): Variables {
@@ -82,6 +89,10 @@ export class FileFindings {
 
   /** An image whose text stands in one place. */
   image(image: string, span: TextSpan, path: JsonPath, beside: FoundBeside = {}): void {
+    if (this.#chartTemplate && image.includes('{{')) {
+      this.fault('warning', 'template-unrendered', span.start, path, CHART_TEMPLATE);
+      return;
+    }
     if (TEMPLATE.test(image)) {
       const message = `'${printable(image)}' is not rendered yet, expected an image`;
       this.error('template-unrendered', span.start, path, message);

@@ -9,6 +9,10 @@ import { memberOf, textAt, type LocatedMap, type LocatedValue } from './located-
 
 /** Names of fields that hold an image: `image`, `sidecarImage`, `sidecar_image`. */
 const IMAGE = /^image$|[a-z0-9_-]Image$|_image$/;
+/** Names that hold one where it is whole: a tag or a digest says that it is no part of one. */
+const WHOLE_IMAGE = /^image(?:Ref|Name|URI|Uri|Url)$/;
+/** A registry, a repository, and a tag or a digest: hardly anything else looks so. */
+const LOOKS_LIKE = /^[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::\d+)?\/[a-z0-9._/-]+(?::[\w.-]{1,128})?(?:@sha256:[0-9a-f]{64})?$/;
 
 /**
  * Finds images in values of a Helm chart, by their shape: `image: {registry, repository, tag, digest}`, `image` as a text with or without a
@@ -32,6 +36,13 @@ function walk(value: LocatedValue, path: JsonPath, into: FileFindings): void {
     return;
   }
   if (value.kind === 'scalar') {
+    if (typeof value.value === 'string' && hasTarget(value.value) && isReference(value.value)) {
+      if (isAmongImages(path)) into.scalar(value, path);
+      else if (LOOKS_LIKE.test(value.value)) {
+        const message = `'${printable(value.value)}' looks like an image, in a field that is not known: it is not judged`;
+        into.fault('warning', 'image-unjudged', value.start, path, message);
+      }
+    }
     if (typeof value.value === 'string' && /\n/.test(value.value) && /^\s*-?\s*"?image"?\s*:/m.test(value.value)) {
       const message = 'a text in which images seem to stand: check the output of helm template';
       into.error('image-incomplete', value.start, path, message);
@@ -53,6 +64,12 @@ function walk(value: LocatedValue, path: JsonPath, into: FileFindings): void {
   }
 }
 
+/** `images: {app: name:1}`, `images: [name:1]`, `imageRef: name:1` */
+function isAmongImages(path: JsonPath): boolean {
+  const last = path.at(-1);
+  return path.slice(-3, -1).includes('images') || (typeof last === 'string' && WHOLE_IMAGE.test(last));
+}
+
 /** The names of fields in which an object has the parts of an image, if it looks like one. */
 function namesOfParts(map: LocatedMap, path: JsonPath): PartNames | undefined {
   const called = path.findLast((step) => typeof step === 'string') ?? '';
@@ -65,6 +82,7 @@ function namesOfParts(map: LocatedMap, path: JsonPath): PartNames | undefined {
     return isImage || ['tag', 'digest', 'registry', 'pullPolicy'].some((name) => map.fields.has(name))
       ? { ...parts, repository: 'repository' }
       : undefined;
+  if (isImage && has('repo') && map.fields.has('tag')) return { ...parts, repository: 'repo' };
   if (isImage && has('name') && ['tag', 'digest', 'registry'].some((name) => map.fields.has(name)))
     return { ...parts, repository: 'name' };
   return undefined;

@@ -7,7 +7,7 @@ import { resourceOf } from '../workload/resource-of.ts';
 import type { FileFindings } from './findings.ts';
 import { jsonOf, locatedAt, memberOf, textAt, type LocatedValue } from './located-yaml.ts';
 import { readHelmValues } from './read-helm-values.ts';
-import { readKustomizeImages } from './read-kustomize.ts';
+import { readKustomizeImage, readKustomizeImages } from './read-kustomize.ts';
 
 /** Finds the images of one document of Kubernetes objects; of a list, those of each item. */
 export function readKubernetes(document: LocatedValue, into: FileFindings): void {
@@ -57,15 +57,20 @@ function unrenderedTemplate(located: LocatedValue, path: JsonPath, into: FileFin
 
 /** Objects by which Flux and Argo CD deliver charts and kustomizations hold what would stand in their files. */
 function readDelivery({ group, kind }: ObjectType, located: LocatedValue, path: JsonPath, into: FileFindings): void {
-  const at = (...steps: readonly string[]): [LocatedValue | undefined, JsonPath] => [
+  const at = (...steps: JsonPath): [LocatedValue | undefined, JsonPath] => [
     locatedAt(located, steps),
     [...path, ...steps],
   ];
   if (group === 'helm.toolkit.fluxcd.io' && kind === 'HelmRelease') readHelmValues(...at('spec', 'values'), into);
   if (group === 'kustomize.toolkit.fluxcd.io' && kind === 'Kustomization')
     readKustomizeImages(...at('spec', 'images'), into);
-  if (group === 'argoproj.io' && kind === 'Application')
-    readHelmValues(...at('spec', 'source', 'helm', 'valuesObject'), into);
+  const [transformed, steps] = at('imageTag');
+  if (group === '' && kind === 'ImageTagTransformer' && transformed !== undefined)
+    readKustomizeImage(transformed, steps, into);
+  if (group !== 'argoproj.io' || kind !== 'Application') return;
+  const [sources] = at('spec', 'sources');
+  const all = sources?.kind === 'list' ? sources.items.map((_, index): JsonPath => ['spec', 'sources', index]) : [];
+  for (const source of [['spec', 'source'], ...all]) readHelmValues(...at(...source, 'helm', 'valuesObject'), into);
 }
 
 const IMAGE_NAME = /^image(?:Name|Ref)?$|Image(?:Name)?$/;

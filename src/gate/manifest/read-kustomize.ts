@@ -32,10 +32,11 @@ export function readKustomizeImages(images: LocatedValue | undefined, path: Json
     into.error('image-malformed', images.start, path, `${kindOf(images)}, expected a list`);
     return;
   }
-  for (const [at, entry] of images.items.entries()) transformer(entry, [...path, at], into);
+  for (const [at, entry] of images.items.entries()) readKustomizeImage(entry, [...path, at], into);
 }
 
-function transformer(entry: LocatedValue, path: JsonPath, into: FileFindings): void {
+/** Reads one image transformer, which may be an object of its own: `kind: ImageTagTransformer`. */
+export function readKustomizeImage(entry: LocatedValue, path: JsonPath, into: FileFindings): void {
   const name = textAt(memberOf(entry, 'name'));
   if (entry.kind !== 'map' || name === undefined || name === '') {
     into.error('image-malformed', entry.start, path, 'no name, expected an object that names an image');

@@ -49,7 +49,9 @@ export class SourceText {
       // with its byte order mark, so that offsets are those of the file
       return new SourceText(name, new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
     } catch {
-      return { severity: 'error', code: 'manifest-malformed', place, message: 'not UTF-8' };
+      const isWide = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
+      const message = isWide ? 'UTF-16, expected UTF-8 (PowerShell: Out-File -Encoding utf8)' : 'not UTF-8';
+      return { severity: 'error', code: 'manifest-malformed', place, message };
     }
   }
 

@@ -72,6 +72,19 @@ describe('pinImages', () => {
     assert.equal(plan.locked[0]?.evidence.length, 1);
   });
 
+  it('pins what stands as it is in a template of a chart, which is no YAML yet', async () => {
+    const text = `{{- if .Values.on }}\r\n  - image: '${NAME}:v1' # {{ .x }}\r\n  - image: {{ .y }}/${NAME}:v1\r\n  - {image: ${NAME}:v1}\r\n{{- end }}`;
+    const files = [file('name: c\n', 'c/Chart.yaml'), file(text, 'c/templates/a.yaml')];
+    const plan = await pin(files);
+    const expected = text
+      .replace(`'${NAME}:v1'`, `'${NAME}:v1@${digest}'`)
+      .replace(`{image: ${NAME}:v1}`, `{image: ${NAME}:v1@${digest}}`);
+    assert.equal(plan.after, expected);
+    assert.deepEqual(actions(await pin([files[0] ?? file(''), file(expected, 'c/templates/a.yaml')])), [
+      'kept',
+      'kept',
+    ]);
+  });
   it('pins twice as once', async () => {
     const first = await pin(pod(`${NAME}:v1`));
     const second = await pin(first.after);

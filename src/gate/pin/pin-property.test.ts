@@ -17,8 +17,10 @@ before(async () => {
   set = await loadPolicies([{ name: 'p', bytes: utf8(policyOf([{ static: { action: 'pass' } }])) }]);
 });
 
+const CHART: ManifestFile = { name: 'c/Chart.yaml', bytes: utf8('name: c\n'), met: true };
+
 function pin(file: ManifestFile): Promise<PinnedFiles> {
-  return pinImages([file], { set, open: scene.open, now: NOW });
+  return pinImages([CHART, file], { set, open: scene.open, now: NOW });
 }
 
 const TRUSTED = `${NAME}:v1`;
@@ -58,6 +60,11 @@ const pod = fc
   });
 
 const kubernetes = fc.record({ name: fc.constant('a.yaml'), text: documents(pod) });
+/** In a chart, with something still to be put in, so that it is no YAML yet. */
+const template = fc.record({ text: pod, end }).map(({ text, end: lineEnd }) => ({
+  name: 'c/templates/a.yaml',
+  text: `{{- if .Values.on }}${lineEnd}${text}${lineEnd}  - image: {{ .Values.image }}:v1${lineEnd}{{- end }}`,
+}));
 const compose = fc.array(fc.record({ image, quote, remark, end }), { minLength: 1, maxLength: 5 }).map((services) => ({
   name: 'compose.yaml',
   text: `services:\n${services.map((one, at) => `  s${at}:\n    image: ${one.quote}${one.image}${one.quote}${one.remark}${one.end}`).join('')}`,
@@ -101,13 +108,13 @@ function documents(one: fc.Arbitrary<string>): fc.Arbitrary<string> {
 describe('pinning any document', () => {
   it('adds digests to trusted images and changes no other character; what is written reads back, and pins no further', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.oneof(kubernetes, compose, dockerfile, values), async ({ name, text }) => {
-        const found = await findImages([{ name, bytes: utf8(text) }]);
+      fc.asyncProperty(fc.oneof(kubernetes, compose, dockerfile, values, template), async ({ name, text }) => {
+        const found = await findImages([CHART, { name, bytes: utf8(text) }]);
         const plan = await pin({ name, bytes: utf8(text) });
         assert.equal(plan.places.length, found.images.length);
         const after = plan.files[0]?.after ?? text;
         assert.equal(after.replaceAll(`@${scene.digest}`, ''), text);
-        const again = await findImages([{ name, bytes: utf8(after) }]);
+        const again = await findImages([CHART, { name, bytes: utf8(after) }]);
         assert.deepEqual(
           again.images.map((one) => one.image),
           found.images.map((one) => (one.image === TRUSTED ? `${TRUSTED}@${scene.digest}` : one.image)),
