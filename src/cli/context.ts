@@ -37,6 +37,8 @@ export interface CommandContext {
   readonly timeoutMs: number | undefined;
   /** aborted by SIGINT, SIGTERM and the timeout; `reason` is the CliError to throw */
   readonly signal: AbortSignal;
+  /** Calls back at SIGHUP until the returned function is called: for services, which then look at their files again. */
+  readonly onHangUp: (listener: () => void) => () => void;
 
   /** All of stdin. @throws CliError `input-too-large` */
   readStdin(maxBytes: number): Promise<Uint8Array>;

@@ -55,6 +55,7 @@ export function createContext(host: Host, globals: Globals, parts: ContextParts)
     noNetwork: globals['no-network'],
     timeoutMs: globals.timeout === 0 ? undefined : globals.timeout,
     signal: parts.signal,
+    onHangUp: (listener) => host.onHangUp(listener),
     readStdin: (maxBytes) => host.readStdin(maxBytes),
     askHidden: (question) => host.askHidden(question),
     askYesNo: (question) => host.askYesNo(question),

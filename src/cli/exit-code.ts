@@ -93,6 +93,7 @@ const MENDED_BY_CALLER: ReadonlySet<string> = new Set([
   'lock-malformed',
   'lock-version',
   'lock-too-large',
+  'kubeconfig-malformed',
 ]);
 
 /** The exit code of an error that ended a gate: never 1, which says that something was refused. */
@@ -100,4 +101,9 @@ export function exitCodeOfGate(error: unknown): number {
   const code = exitCodeOf(error);
   if (code >= EXIT.interrupted || code === EXIT.undecided) return code;
   return error instanceof CodedError && MENDED_BY_CALLER.has(error.code) ? EXIT.usage : EXIT.undecided;
+}
+
+/** What a signal interrupted is no answer; that the time was up is one. @throws why the command was ended */
+export function throwIfEnded(signal: AbortSignal): void {
+  if (signal.aborted && exitCodeOf(signal.reason) !== EXIT.undecided) signal.throwIfAborted();
 }

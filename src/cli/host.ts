@@ -22,6 +22,8 @@ export interface Host {
   askYesNo(question: string): Promise<boolean>;
   /** Calls back at each signal until the returned function is called. */
   onSignal(listener: (signal: EndingSignal) => void): () => void;
+  /** Calls back when the process is asked to look at its files again, SIGHUP, which ends it where nobody listens, until the returned function is called. */
+  onHangUp(listener: () => void): () => void;
   /** From now on this process connects to nothing, until the returned function is called. */
   forbidNetwork(): () => void;
 }

@@ -31,6 +31,7 @@ export class RecordingHost implements Host {
   readonly #options: RecordingHostOptions;
   readonly #answers: (string | boolean)[];
   readonly #listeners: Set<(signal: EndingSignal) => void> = new Set();
+  readonly #hangUps: Set<() => void> = new Set();
 
   constructor(options: RecordingHostOptions = {}) {
     this.#options = options;
@@ -67,6 +68,11 @@ export class RecordingHost implements Host {
     return () => this.#listeners.delete(listener);
   };
 
+  readonly onHangUp = (listener: () => void): (() => void) => {
+    this.#hangUps.add(listener);
+    return () => this.#hangUps.delete(listener);
+  };
+
   readonly forbidNetwork = (): (() => void) => {
     this.networkForbidden = true;
     return () => {
@@ -77,6 +83,12 @@ export class RecordingHost implements Host {
   /** As if the process were sent a signal. */
   signal(name: EndingSignal): void {
     for (const listener of this.#listeners) listener(name);
+  }
+
+  /** As if the process were sent SIGHUP; false where that would have ended it. */
+  hangUp(): boolean {
+    for (const listener of this.#hangUps) listener();
+    return this.#hangUps.size > 0;
   }
 
   /** Who listens to signals at the moment. */

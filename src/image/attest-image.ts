@@ -5,7 +5,7 @@ import type { Json } from '../wire/index.ts';
 import { ATTESTATION_LIMITS } from './attestation-limits.ts';
 import { ImageError } from './error.ts';
 import { sealBundle } from './seal-bundle.ts';
-import { sealSubjects } from './seal-subjects.ts';
+import { sealSubjects, type SealSubjects } from './seal-subjects.ts';
 import type { MadeSeal, SignImageOptions } from './sign-image.ts';
 
 /** What is attested: a predicate, of which a statement about each image is made, or a statement that somebody made. */
@@ -57,7 +57,7 @@ export interface AttestedImage {
  * Attests something of an image: resolves the target once, makes a statement about that digest, signs it, checks it as a verifier would, and
  * lays it beside the image.
  *
- * @param target a tag or a digest of `repository`
+ * @param target a tag or a digest of `repository`, or what `sealSubjects` found
  * @throws as `signImage`; ImageError `statement-subject` for a statement about something else, `seal-too-large`; TrustError
  * `statement-malformed`
  * @example
@@ -66,7 +66,7 @@ export interface AttestedImage {
  */
 export async function attestImage(
   repository: Repository,
-  target: string,
+  target: string | SealSubjects,
   content: AttestedContent,
   options: AttestImageOptions,
 ): Promise<AttestedImage> {

@@ -23,6 +23,7 @@ import {
   type Attestation,
   type AttestationExpectation,
   type AttestImageOptions,
+  type VerifyAttestationsOptions,
   type Verdict,
 } from './index.ts';
 
@@ -306,6 +307,73 @@ describe('attestImage and verifyAttestations', () => {
     const none = await judged(() => (asked++, 'unfinished'));
     assert.equal(reasonOf(none), 'undecided');
     assert.equal(asked, 3, 'no more are tried where nothing can be judged');
+  });
+
+  describe('where all must pass', () => {
+    type Reading = Scene & { judged(options?: VerifyAttestationsOptions): Promise<Verdict<Attestation>> };
+
+    /** Attested are these, in both formats; those below 3 pass. */
+    async function attested(...numbers: readonly number[]): Promise<Reading> {
+      const made = await scene();
+      for (const n of numbers) await made.attest({ n }, { formats: ['bundle', 'legacy'] });
+      const expectation = { signers: { kind: 'keys', keys: [made.signer.publicKey] }, predicateType: TYPE } as const;
+      return {
+        ...made,
+        judged: (options = {}) =>
+          verifyAttestations(made.repository, made.image.digest, expectation, {
+            unanimous: true,
+            async accept({ statement }) {
+              const { n } = statement.predicate as { readonly n: number };
+              return n < 3 ? undefined : { code: 'predicate-refused', found: `n: ${n}`, expected: 'less than 3' };
+            },
+            ...options,
+          }),
+      };
+    }
+
+    it('every place is read to its end, and one that does not pass refuses the others', async () => {
+      const good = await attested(1, 2);
+      const all = await good.judged();
+      assert.deepEqual(predicates(all).length, 4);
+      assert.ok(all.places.every(({ outcome }) => outcome !== 'not-asked'));
+      for (const numbers of [
+        [1, 3],
+        [3, 1],
+      ]) {
+        const { judged } = await attested(...numbers);
+        const refused = await judged();
+        assert.equal(reasonOf(refused), 'none-accepted');
+        assert.deepEqual(codesOf(refused), ['predicate-refused', 'predicate-refused']);
+        assert.equal((await judged({ unanimous: false })).kind, 'trusted');
+      }
+    });
+
+    it('what a stranger wrote, and what is of another type, is not among them', async () => {
+      const { attest, judged } = await attested(1);
+      const stranger = keySigner(await generatePrivateKey('ecdsa-p256'));
+      await attest({ n: 9 }, { signer: stranger });
+      await attest({ n: 9 }, { type: 'https://example.com/other' });
+      assert.equal((await judged()).kind, 'trusted');
+    });
+
+    it('what could not be read leaves it undecided, unless one is known not to pass', async () => {
+      for (const [numbers, kind] of [
+        [[1], 'undecided'],
+        [[3], 'refused'],
+      ] as const) {
+        const { repository, judged } = await attested(...numbers);
+        repository.referrers = () => Promise.reject(new RegistryError('throttled', 'too many requests'));
+        const verdict = await judged();
+        assert.equal(verdict.kind, kind);
+        if (verdict.kind === 'undecided') assert.equal(verdict.cause.code, 'throttled');
+      }
+      const { judged } = await attested(1, 1);
+      const capped = await judged({ limits: { maxCandidates: 1 } });
+      assert.ok(capped.kind === 'undecided' && capped.cause.code === 'evidence-capped', JSON.stringify(capped));
+      assert.match(capped.cause.message, /1 of 2 entries were read$/);
+      const unfinished = await judged({ accept: () => Promise.reject(new ImageError('unexpected', 'nobody knows')) });
+      assert.equal(reasonOf(unfinished), 'undecided');
+    });
   });
 
   it('are undecided where a place could not be asked and no other has a good one', async () => {

@@ -17,6 +17,7 @@ export {
   CONTAINER_IMAGE_SIGNATURE,
   logCheckOf,
   sealExpectation,
+  weakeningsOf,
   type ExpectedSigners,
   type Expectation,
   type FurtherDemand,
@@ -37,6 +38,7 @@ export {
 export { readSboms, type ReadSbomsOptions, type UnverifiedSbom } from './read-sboms.ts';
 export { nearestRejection, type VerifyImageOptions } from './search-evidence.ts';
 export { SealChecks } from './seal-checks.ts';
+export { sealSubjects, type SealSubjects } from './seal-subjects.ts';
 export { signImage, type MadeSeal, type SignedImage, type SignImageOptions } from './sign-image.ts';
 export type {
   LogCheck,
@@ -48,5 +50,5 @@ export type {
   Verdict,
   Weakening,
 } from './verdict.ts';
-export { verifyAttestations } from './verify-attestations.ts';
+export { verifyAttestations, type VerifyAttestationsOptions } from './verify-attestations.ts';
 export { verifyImage } from './verify-image.ts';

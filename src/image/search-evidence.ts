@@ -41,6 +41,11 @@ export interface SearchDemand<S extends Seal> {
   readonly weakened: readonly Weakening[];
   /** whether these are enough; one is, unless told */
   enough?(seals: readonly S[]): boolean;
+  /**
+   * whether a rejection refuses the image, whatever else was accepted. Every place is read to its end then, and what could not be read leaves it
+   * undecided
+   */
+  readonly vetoes?: (rejection: Rejection) => boolean;
 }
 
 /** How a search is done. */
@@ -102,9 +107,13 @@ class Inspection<S extends Seal> {
       if (this.#settled()) this.#places.push({ name: place.name, outcome: 'not-asked' });
       else await this.#read(place, digest);
     }
+    const { vetoes } = this.#demand;
+    const vetoed = vetoes !== undefined && this.#rejected.some(vetoes);
+    const heard = vetoes === undefined || this.#failure === undefined;
     const [first, ...others] = this.#seals;
-    if (first !== undefined) return { kind: 'trusted', digest, seals: [first, ...others], ...this.#report() };
-    if (this.#failure !== undefined) return this.undecided(this.#failure, digest);
+    if (first !== undefined && heard && !vetoed)
+      return { kind: 'trusted', digest, seals: [first, ...others], ...this.#report() };
+    if (this.#failure !== undefined && !vetoed) return this.undecided(this.#failure, digest);
     // What is no such thing did not fail either: an image that has only attestations is not signed.
     const failed = this.#rejected.filter((rejection) => !this.#demand.isOtherThing(rejection));
     if (failed.length > 0) {
@@ -135,7 +144,7 @@ class Inspection<S extends Seal> {
   }
 
   #settled(): boolean {
-    if (this.#seals.length === 0 || this.#options.all === true) return false;
+    if (this.#seals.length === 0 || this.#options.all === true || this.#demand.vetoes !== undefined) return false;
     return this.#demand.enough?.(this.#seals) ?? true;
   }
 
@@ -161,7 +170,7 @@ class Inspection<S extends Seal> {
     }
     const { read, failure } = await this.#readLeads(listing.leads, digest);
     const capped = listing.truncated && !this.#settled();
-    const cause = failure ?? (capped ? cappedAt(name, read, listing) : undefined);
+    const cause = failure ?? (capped ? cappedAt(name, read, listing, this.#seals.length) : undefined);
     this.#failure ??= cause;
     this.#places.push(
       cause === undefined
@@ -207,11 +216,16 @@ class Inspection<S extends Seal> {
   }
 }
 
-function cappedAt(name: string, read: number, { total, endless = false }: LeadListing): RegistryError {
+function cappedAt(
+  name: string,
+  read: number,
+  { total, endless = false }: LeadListing,
+  accepted: number,
+): RegistryError {
   const known =
     total === 0
       ? 'the listing is larger than what is read'
-      : `${read} of ${endless ? 'more than ' : ''}${total} entries were read, and none is a seal that was expected`;
+      : `${read} of ${endless ? 'more than ' : ''}${total} entries were read${accepted === 0 ? ', and none is a seal that was expected' : ''}`;
   return new RegistryError('evidence-capped', `${name}: a cap ended the search: ${known}`);
 }
 

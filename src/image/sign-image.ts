@@ -11,7 +11,7 @@ import {
 import type { ExpectedSigners } from './judge.ts';
 import { sealBundle } from './seal-bundle.ts';
 import { sealLegacy } from './seal-legacy.ts';
-import { sealSubjects } from './seal-subjects.ts';
+import { sealSubjects, type SealSubjects } from './seal-subjects.ts';
 import type { SealFormat } from './verdict.ts';
 
 /** How an image is sealed. */
@@ -80,7 +80,7 @@ export interface SignedImage {
 /**
  * Seals an image: resolves the target once, signs that digest, checks the seal as a verifier would, and lays it beside the image.
  *
- * @param target a tag or a digest of `repository`
+ * @param target a tag or a digest of `repository`, or what `sealSubjects` found
  * @throws ImageError `image-missing`, `seal-not-readable`, `seal-conflict`, `evidence-uncarried`; RegistryError as the repository does; what
  * the signer and the witnesses throw
  * @example
@@ -88,7 +88,7 @@ export interface SignedImage {
  */
 export async function signImage(
   repository: Repository,
-  target: string,
+  target: string | SealSubjects,
   options: SignImageOptions,
 ): Promise<SignedImage> {
   const subjects = await sealSubjects(repository, target, options.recursive);

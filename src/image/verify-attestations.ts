@@ -4,7 +4,19 @@ import { ATTESTATION_LIMITS, ATTESTATION_WORKERS } from './attestation-limits.ts
 import { judgeAttestation, type Attestation, type AttestationExpectation } from './judge-attestation.ts';
 import { further, weakeningsOf, type FurtherDemand } from './judge.ts';
 import { searchEvidence, type VerifyImageOptions } from './search-evidence.ts';
-import type { Verdict } from './verdict.ts';
+import type { RejectionCode, Verdict } from './verdict.ts';
+
+/** How attestations of an image are looked at, and what is asked of them. */
+export interface VerifyAttestationsOptions extends VerifyImageOptions, FurtherDemand<Attestation> {
+  /**
+   * refuses the image for any one attestation of the kind by whom one expects that is not in its form or that `accept` does not take, as
+   * cosign's `--policy` does. Every place is read to its end then, and what could not be read leaves it undecided
+   */
+  readonly unanimous?: boolean;
+}
+
+/** What is said of an attestation of the kind by whom one expects. */
+const REFUSALS: ReadonlySet<RejectionCode> = new Set(['predicate-malformed', 'predicate-refused']);
 
 /**
  * Answers "did those whom I expect attest this of the image?" from the union of all its attestations, wherever they lie and in whichever
@@ -20,7 +32,7 @@ export async function verifyAttestations(
   repository: Repository,
   target: string,
   expectation: AttestationExpectation,
-  options: VerifyImageOptions & FurtherDemand<Attestation> = {},
+  options: VerifyAttestationsOptions = {},
 ): Promise<Verdict<Attestation>> {
   const { predicateType } = expectation;
   return searchEvidence(
@@ -31,6 +43,7 @@ export async function verifyAttestations(
       judge: async (candidate) => further(await judgeAttestation(candidate, expectation), options),
       isOtherThing: ({ code }) => code === 'not-attestation',
       weakened: weakeningsOf(expectation),
+      ...(options.unanimous === true ? { vetoes: ({ code }) => REFUSALS.has(code) } : {}),
     },
     {
       ...options,

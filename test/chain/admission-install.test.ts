@@ -73,9 +73,27 @@ test('the mutating webhook is asked about Pods and their ephemeral containers al
   assert.deepEqual([...asked(found.flatMap(({ rules }) => rules))].toSorted(), ['/pods', '/pods/ephemeralcontainers']);
 });
 
+/** Whether a webhook is asked about the gate's own resources and nothing else. */
+function isAboutPolicies({ rules }: { readonly rules: readonly Rule[] }): boolean {
+  return rules.every(({ apiGroups }) =>
+    apiGroups.every((group) => ['policy.sigstore.dev', 'policy.bulla'].includes(group)),
+  );
+}
+
+test('nobody is kept from writing a policy where the gate is away, nor ever from deleting one', () => {
+  const found = byDefault.find(({ kind }) => kind === 'ValidatingWebhookConfiguration')?.webhooks ?? [];
+  const about = found.filter((webhook) => isAboutPolicies(webhook));
+  assert.deepEqual(
+    about.map(({ failurePolicy }) => failurePolicy),
+    ['Ignore'],
+  );
+  assert.ok(about.every(({ rules }) => rules.every(({ operations }) => !operations.includes('DELETE'))));
+});
+
 for (const [title, [documents, kind]] of Object.entries(CONFIGURATIONS))
   describe(title, () => {
-    const webhooks = documents.find((document) => document.kind === kind)?.webhooks ?? [];
+    const all = documents.find((document) => document.kind === kind)?.webhooks ?? [];
+    const webhooks = all.filter((webhook) => !isAboutPolicies(webhook));
     const rules = webhooks.flatMap((webhook) => webhook.rules);
 
     test('is asked about every kind of workload, created or updated (row 11)', () => {

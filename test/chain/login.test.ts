@@ -223,6 +223,7 @@ async function atTerminal(argv: readonly string[], env: Readonly<Record<string, 
     askHidden: () => Promise.reject(new Error('nothing is to be asked')),
     askYesNo: () => Promise.reject(new Error('nothing is to be asked')),
     onSignal: () => () => undefined,
+    onHangUp: () => () => undefined,
     forbidNetwork: () => () => undefined,
   };
   return { code: await runCommandLine([...argv, '--no-color'], host), ...ran };

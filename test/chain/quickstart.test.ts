@@ -60,10 +60,10 @@ describe('the quickstart', () => {
     assert.match(stdout, /✗ seal it with another key +refused +found .* expected .*\[signature-invalid\]/);
     assert.match(stdout, /✗ gate that of the unsealed one +refused +drafts\/unsealed\.yaml:7: .* \[nothing-found\]/);
     assert.match(stdout, /✓ pin it: what was verified is written +deploy\/demo-api\.yaml names .*@sha256:/);
-    assert.match(stdout, /✓ create the pinned Pod in a cluster +trusted/);
+    assert.match(stdout, /✓ ask for the pinned Pod, as an API server does +trusted/);
     assert.match(
       stdout,
-      /✗ create a Pod of the unsealed image +refused +spec\.containers\[0\]\.image: .* is refused: /,
+      /✗ ask for a Pod of the unsealed image +refused +spec\.containers\[0\]\.image: .* is refused: /,
     );
     assert.match(stdout, /every fake was refused/);
   });

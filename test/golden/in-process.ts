@@ -37,6 +37,7 @@ export async function runInProcess(argv: readonly string[], world: World): Promi
     askHidden: () => Promise.reject(new Error('nobody is there to ask')),
     askYesNo: () => Promise.reject(new Error('nobody is there to ask')),
     onSignal: () => () => undefined,
+    onHangUp: () => () => undefined,
     forbidNetwork: () => () => undefined,
   };
   return { code: await runCommandLine(argv, host), ...ran };

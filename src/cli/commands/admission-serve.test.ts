@@ -86,6 +86,29 @@ describe('admission serve', () => {
     assert.equal((JSON.parse(first ?? '') as { message?: string }).message, `serving ${url}`);
   });
 
+  test('looks at its policies at once when it is told to, and is not ended by that', async (t) => {
+    const cwd = await scratch(t);
+    const host = new RecordingHost({ cwd });
+    const ran = runCommandLine([...LOCAL, '--metrics-address', '', '--ready-file', 'ready.json'], host);
+    const ready = join(cwd, 'ready.json');
+    while (!existsSync(ready)) await new Promise((done) => setTimeout(done, 5));
+    const { url } = JSON.parse(readFileSync(ready, 'utf8')) as AdmissionReadyDocument;
+    const body = review(`registry.example.com/x@sha256:${'a'.repeat(64)}`);
+    for (const [action, said, answer] of [
+      ['maybe', 'cannot be read again', '"allowed":true'],
+      ['fail', 'are in force', '"allowed":false'],
+    ] as const) {
+      await writeFile(join(cwd, 'policies.yaml'), POLICY(action));
+      assert.equal(host.hangUp(), true);
+      while (!host.stderr.includes(said)) await new Promise((done) => setTimeout(done, 5));
+      assert.ok((await ask(`${url}/validate?timeout=5s`, body)).includes(answer), action);
+    }
+    host.signal('SIGTERM');
+    assert.equal(await ran, 0);
+    assert.equal(host.hangUp(), false);
+    for (const line of host.stderr.trim().split('\n')) JSON.parse(line);
+  });
+
   test('refuses to start without what it needs', async (t) => {
     const cwd = await scratch(t);
     await writeFile(join(cwd, 'bad.yaml'), POLICY('maybe'));

@@ -2,9 +2,7 @@
 import { attachSeal } from '../attestation/attach-seal.ts';
 import { CliError } from '../cli-error.ts';
 import { defineCommand, type Command } from '../command.ts';
-import type { CommandContext } from '../context.ts';
-import { readFile } from '../file/read-file.ts';
-import { maxAttachmentSize } from '../flags/attachment-size.ts';
+import { readAttachment } from '../flags/attachment-size.ts';
 import { REGISTRY_FLAGS } from '../flags/registry.ts';
 
 const MAX_FILES = 100;
@@ -40,20 +38,12 @@ export const command: Command = defineCommand({
     const seals = [];
     for (const name of names) {
       context.stderr(`Using payload from: ${name}\n`);
-      for (const document of documentsIn(await read(context, name), name))
+      for (const document of documentsIn(await readAttachment(context, name, 'attestation'), name))
         seals.push({ kind: 'attestation', document } as const);
     }
     return attachSeal(context, image, seals, flags);
   },
 });
-
-async function read(context: CommandContext, name: string): Promise<Uint8Array> {
-  const { ATTESTATION_LIMITS } = await import('../../image/index.ts');
-  const maxBytes = maxAttachmentSize(context) ?? ATTESTATION_LIMITS.maxSealBytes;
-  return name === '-'
-    ? context.readStdin(maxBytes)
-    : readFile(name, { cwd: context.cwd, what: 'attestation', maxBytes });
-}
 
 /** The documents of a file: the whole of it, or a line each. */
 function documentsIn(bytes: Uint8Array, name: string): readonly Uint8Array[] {

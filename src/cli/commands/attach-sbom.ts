@@ -3,9 +3,8 @@ import { sbomMediaType, UNSIGNED_SBOM } from '../attestation/unsigned-sbom.ts';
 import { CliError } from '../cli-error.ts';
 import { defineCommand, type Command } from '../command.ts';
 import { EXIT } from '../exit-code.ts';
-import { readFile } from '../file/read-file.ts';
 import { checkTagPrefix } from '../flags/attachment.ts';
-import { maxAttachmentSize } from '../flags/attachment-size.ts';
+import { readAttachment } from '../flags/attachment-size.ts';
 import { openEvidence, openRepository, REGISTRY_FLAGS } from '../flags/registry.ts';
 import { writeJson } from '../output/json-document.ts';
 
@@ -40,12 +39,8 @@ export const command: Command = defineCommand({
   async run(context, [image = ''], flags) {
     if (flags.sbom === '') throw new CliError('usage', 'required flag(s) "sbom" not set');
     checkTagPrefix(flags);
-    const { ATTESTATION_LIMITS, attachSbom } = await import('../../image/index.ts');
-    const maxBytes = maxAttachmentSize(context) ?? ATTESTATION_LIMITS.maxSealBytes;
-    const bytes =
-      flags.sbom === '-'
-        ? await context.readStdin(maxBytes)
-        : await readFile(flags.sbom, { cwd: context.cwd, what: 'SBOM', maxBytes });
+    const { attachSbom } = await import('../../image/index.ts');
+    const bytes = await readAttachment(context, flags.sbom, 'SBOM');
     if (bytes.byteLength === 0) throw new CliError('usage', `${flags.sbom} is empty, expected an SBOM`);
     const mediaType = sbomMediaType(flags.type, flags['input-format'], { name: flags.sbom, bytes });
     context.warn(UNSIGNED_SBOM);

@@ -2,18 +2,12 @@
 import { basename } from 'node:path';
 import type { AttestedContent } from '../../image/index.ts';
 import type { Artifact, Bundle } from '../../trust/index.ts';
-import {
-  attestationFiles,
-  attestationPlaces,
-  envelopeOf,
-  type AttestationPlaces,
-} from '../attestation/blob-attestation-files.ts';
+import { attestationPlaces, type AttestationPlaces } from '../attestation/blob-attestation-places.ts';
 import { CliError } from '../cli-error.ts';
 import { defineCommand, type Command, type FlagValues } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT } from '../exit-code.ts';
 import { describeArtifact, openBlob } from '../file/read-blob.ts';
-import { replaceFiles } from '../file/replace-files.ts';
 import {
   ATTEST_FLAGS,
   ATTESTED_CONTENT_FLAGS,
@@ -26,10 +20,11 @@ import { KEY_FLAG } from '../flags/key.ts';
 import { signingTime } from '../flags/seal-format.ts';
 import { planSigning, type SigningPlan } from '../flags/signing-plan.ts';
 import { SIGNING_FLAGS } from '../flags/signing.ts';
+import { envelopeLine } from '../output/envelope-line.ts';
 import { writeJson } from '../output/json-document.ts';
 import { logOf, madeEvidenceDocument, readEvidence, sealerDocument, witnessText } from '../output/made-evidence.ts';
 import { printable } from '../output/printable.ts';
-import { wroteText } from '../seal/blob-parts.ts';
+import { writeBlobParts } from '../seal/blob-parts.ts';
 import { confirmSeal } from '../seal/confirm-seal.ts';
 
 const FLAGS = {
@@ -88,14 +83,21 @@ export const command: Command = defineCommand({
     const content = await loadAttestedContent(context, flags, given, now);
     const statement = await statementOf(content, name, artifact);
     const plan = await planSigning(context, flags, {
-      logVersions: flags['new-bundle-format'] ? [1, 2] : [1],
-      timestampCertificates: !flags['new-bundle-format'],
+      legacy: !flags['new-bundle-format'],
       given,
       stdinTaken: [name, flags.predicate, flags.statement].includes('-'),
     });
-    const made = await attest(context, statement, plan, flags);
-    replaceFiles(await attestationFiles(context, places, statement.payload, made, plan, flags));
-    await report(context, { name, statement, made, plan, places });
+    const bundle = await attest(context, statement, plan, flags);
+    const text = (value: string): Uint8Array => new TextEncoder().encode(value);
+    // in one line, as cosign 2 writes it
+    const envelope = envelopeLine(bundle.content, 'legacy');
+    const own = [
+      { what: 'statement', file: places.statement, bytes: () => statement.payload },
+      { what: 'envelope', file: places.envelope, bytes: () => text(envelope.trimEnd()) },
+    ];
+    const wrote = await writeBlobParts(context, { bundle, plan, places, legacy: !flags['new-bundle-format'], own });
+    await report(context, { name, statement, bundle, plan, places, wrote });
+    if (places.stdout && !context.json) context.stdout(envelope);
     return EXIT.ok;
   },
 });
@@ -177,42 +179,36 @@ async function attest(
   return bundle;
 }
 
+/** What was made, and where it went. */
+interface Made {
+  readonly name: string | undefined;
+  readonly statement: BlobStatement;
+  readonly bundle: Bundle;
+  readonly plan: SigningPlan;
+  readonly places: AttestationPlaces;
+  /** for people: which files it went to */
+  readonly wrote: string;
+}
+
 async function report(
   context: CommandContext,
-  {
-    name,
-    statement,
-    made,
-    plan,
-    places,
-  }: {
-    readonly name: string | undefined;
-    readonly statement: BlobStatement;
-    readonly made: Bundle;
-    readonly plan: SigningPlan;
-    readonly places: AttestationPlaces;
-  },
+  { name, statement, bundle, plan: { signer, identity }, places, wrote }: Made,
 ): Promise<void> {
-  const evidence = await readEvidence(made);
-  const { signer, identity } = plan;
-  if (context.json) {
-    writeJson(context, {
-      exitCode: EXIT.ok,
-      signer: sealerDocument(signer, identity),
-      blob: name ?? null,
-      digest: describeArtifact(statement.artifact),
-      predicateType: statement.predicateType,
-      bundle: places.bundle ?? null,
-      log: logOf([evidence]),
-      ...madeEvidenceDocument(evidence),
-      warnings: context.warnings,
-    });
+  const evidence = await readEvidence(bundle);
+  if (!context.json) {
+    context.stderr(witnessText([evidence], identity));
+    context.stderr(wrote);
     return;
   }
-  context.stderr(witnessText([evidence], identity));
-  const { bundle, statement: alone, envelope } = places;
-  const certificate = plan.certificate === undefined ? undefined : places.certificate;
-  const timestamp = evidence.times.length === 0 ? undefined : places.timestamp;
-  context.stderr(wroteText({ bundle, statement: alone, envelope, certificate, timestamp }));
-  if (places.stdout) context.stdout(envelopeOf(made));
+  writeJson(context, {
+    exitCode: EXIT.ok,
+    signer: sealerDocument(signer, identity),
+    blob: name ?? null,
+    digest: describeArtifact(statement.artifact),
+    predicateType: statement.predicateType,
+    bundle: places.bundle ?? null,
+    log: logOf([evidence]),
+    ...madeEvidenceDocument(evidence),
+    warnings: context.warnings,
+  });
 }

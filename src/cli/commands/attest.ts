@@ -1,17 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { attestImages } from '../attestation/attest-images.ts';
 import { defineCommand, type Command } from '../command.ts';
-import {
-  ATTEST_FLAGS,
-  ATTESTED_CONTENT_FLAGS,
-  PREDICATE_TYPE_FLAG,
-  STRICT_PREDICATE_FLAG,
-} from '../flags/attestation.ts';
+import { ATTEST_IMAGES_FLAGS } from '../flags/attest-images.ts';
+import { ATTESTED_CONTENT_FLAGS, PREDICATE_TYPE_FLAG, STRICT_PREDICATE_FLAG } from '../flags/attestation.ts';
 import { loadAttestedContent } from '../flags/attested-content.ts';
-import { KEY_FLAG } from '../flags/key.ts';
-import { REGISTRY_FLAGS } from '../flags/registry.ts';
-import { SEAL_FORMAT_FLAGS } from '../flags/seal-format.ts';
-import { SIGNING_FLAGS } from '../flags/signing.ts';
 
 /** `bulla attest`: seals what one says of an image. */
 export const command: Command = defineCommand({
@@ -23,14 +15,10 @@ export const command: Command = defineCommand({
   usage: '[flags] [--key KEY] --predicate FILE [--type TYPE] IMAGE...',
   arguments: { min: 1, name: 'image' },
   flags: {
-    ...KEY_FLAG,
     ...ATTESTED_CONTENT_FLAGS,
     ...PREDICATE_TYPE_FLAG,
     ...STRICT_PREDICATE_FLAG,
-    ...SEAL_FORMAT_FLAGS,
-    ...ATTEST_FLAGS,
-    ...SIGNING_FLAGS,
-    ...REGISTRY_FLAGS,
+    ...ATTEST_IMAGES_FLAGS,
   },
   examples: [
     'bulla attest --key cosign.key --type spdxjson --predicate sbom.spdx.json registry.example.com/platform/demo-api@sha256:…',

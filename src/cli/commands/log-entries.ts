@@ -39,7 +39,7 @@ export const command: Command = defineCommand({
   summary: 'Search a log of a stack',
   description:
     'All that is given must hold. What a search finds is complete: entries are in the index as soon as they are in the log. It is not verified: bulla verify-blob and ' +
-    'bulla log monitor verify.',
+    'bulla log monitor verify. An entry is found by 256 terms at most: an attestation about more artifacts by the first of their digests, and by all else.',
   usage: '[flags] --url URL',
   arguments: { min: 0, max: 0, name: 'nothing' },
   flags: FLAGS,

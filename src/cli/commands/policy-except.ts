@@ -73,12 +73,7 @@ export const command: Command = defineCommand({
     const terms = termsOf(context, flags);
     const { exceptionStatement } = await import('../../policy/index.ts');
     const payload = exceptionStatement(image, terms);
-    const plan = await planSigning(context, flags, {
-      logVersions: [1, 2],
-      timestampCertificates: false,
-      given,
-      stdinTaken: false,
-    });
+    const plan = await planSigning(context, flags, { legacy: false, given, stdinTaken: false });
     const bundle = await sign(payload, plan);
     const { encodeBundle } = await import('../../trust/index.ts');
     const sealed = JSON.parse(new TextDecoder().decode(encodeBundle(bundle))) as Json;

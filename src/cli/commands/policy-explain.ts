@@ -4,7 +4,7 @@ import type { Decision, ImageContext, OpenRepository } from '../../policy/index.
 import { CliError } from '../cli-error.ts';
 import { defineCommand, type Command } from '../command.ts';
 import type { CommandContext } from '../context.ts';
-import { EXIT, exitCodeOf } from '../exit-code.ts';
+import { EXIT, throwIfEnded } from '../exit-code.ts';
 import { loadDecisionInputs, POLICY_FLAG } from '../flags/decision.ts';
 import { KIT_FLAG } from '../flags/kit.ts';
 import { checkStdin } from '../flags/manifest-files.ts';
@@ -56,8 +56,7 @@ export const command: Command = defineCommand({
     const workload = flags.resource === '' ? undefined : await readWorkload(context, flags.resource);
     const subject = flags.kit === '' ? await subjectOf(context, image, flags, open) : { image, open };
     const decision = await decide({ ...subject, ...workload, now: context.now() }, set);
-    // What a signal interrupted is no answer; that the time was up is one.
-    if (context.signal.aborted && exitCodeOf(context.signal.reason) !== EXIT.undecided) context.signal.throwIfAborted();
+    throwIfEnded(context.signal);
     const exitCode = exitCodeOfDecision(decision);
     if (context.json) writeJson(context, { exitCode, ...decisionDocument(decision), warnings: context.warnings });
     else context.stdout(explainDecision(context, decision));

@@ -5,12 +5,9 @@ import { defineCommand, type Command, type FlagValues } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT } from '../exit-code.ts';
 import { parseAnnotations } from '../flags/annotations.ts';
-import { ATTEST_FLAGS, ATTESTED_CONTENT_FLAGS, STRICT_PREDICATE_FLAG } from '../flags/attestation.ts';
-import { judgePredicate } from '../flags/attested-content.ts';
-import { KEY_FLAG } from '../flags/key.ts';
-import { REGISTRY_FLAGS } from '../flags/registry.ts';
-import { SEAL_FORMAT_FLAGS } from '../flags/seal-format.ts';
-import { SIGNING_FLAGS } from '../flags/signing.ts';
+import { ATTEST_IMAGES_FLAGS } from '../flags/attest-images.ts';
+import { ATTESTED_CONTENT_FLAGS, STRICT_PREDICATE_FLAG } from '../flags/attestation.ts';
+import { predicateContent } from '../flags/attested-content.ts';
 import { writeJson } from '../output/json-document.ts';
 import type { BuildFacts, BuildPlatform, BuildProvenance, MissingFact } from '../../trust/index.ts';
 
@@ -39,11 +36,7 @@ const FLAGS = {
   },
   ...STRICT_PREDICATE_FLAG,
   'statement-version': ATTESTED_CONTENT_FLAGS['statement-version'],
-  ...KEY_FLAG,
-  ...SEAL_FORMAT_FLAGS,
-  ...ATTEST_FLAGS,
-  ...SIGNING_FLAGS,
-  ...REGISTRY_FLAGS,
+  ...ATTEST_IMAGES_FLAGS,
 } as const;
 
 type Flags = FlagValues<typeof FLAGS>;
@@ -65,10 +58,10 @@ export const command: Command = defineCommand({
   ],
   async run(context, images, flags, given) {
     const { platform, predicate } = await provenanceOf(context, flags);
-    const { checkPredicate, PREDICATE_TYPES } = await import('../../trust/index.ts');
-    const predicateType = PREDICATE_TYPES.slsaprovenance1;
-    judgePredicate(context, checkPredicate(predicateType, predicate), flags);
+    const { PREDICATE_TYPES } = await import('../../trust/index.ts');
+    const content = predicateContent(context, PREDICATE_TYPES.slsaprovenance1, predicate, flags);
     if (images.length === 0) {
+      const { predicateType } = content;
       if (context.json) writeJson(context, { platform, predicateType, predicate, warnings: context.warnings });
       else context.stdout(`${JSON.stringify(predicate, null, 2)}\n`);
       return EXIT.ok;
@@ -77,11 +70,7 @@ export const command: Command = defineCommand({
       context.stderr(
         `provenance: what ${platform === 'generic' ? 'the flags say' : `${platform} says`} of this build\n`,
       );
-    const statementVersion = flags['statement-version'] === '1' ? '1' : '0.1';
-    return attestImages(context, images, flags, given, {
-      load: async () => ({ kind: 'predicate', predicateType, predicate, statementVersion }),
-      stdinTaken: false,
-    });
+    return attestImages(context, images, flags, given, { load: async () => content, stdinTaken: false });
   },
 });
 

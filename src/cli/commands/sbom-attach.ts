@@ -7,14 +7,11 @@ import { CliError } from '../cli-error.ts';
 import { defineCommand, type Command, type FlagValues } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT } from '../exit-code.ts';
-import { readFile } from '../file/read-file.ts';
-import { ATTEST_FLAGS, ATTESTED_CONTENT_FLAGS, STRICT_PREDICATE_FLAG } from '../flags/attestation.ts';
-import { maxAttachmentSize } from '../flags/attachment-size.ts';
-import { judgePredicate } from '../flags/attested-content.ts';
-import { KEY_FLAG } from '../flags/key.ts';
-import { openEvidence, openRepository, REGISTRY_FLAGS } from '../flags/registry.ts';
-import { SEAL_FORMAT_FLAGS } from '../flags/seal-format.ts';
-import { SIGNING_FLAGS } from '../flags/signing.ts';
+import { ATTEST_IMAGES_FLAGS } from '../flags/attest-images.ts';
+import { ATTESTED_CONTENT_FLAGS, STRICT_PREDICATE_FLAG } from '../flags/attestation.ts';
+import { readAttachment } from '../flags/attachment-size.ts';
+import { predicateContent } from '../flags/attested-content.ts';
+import { openEvidence, openRepository } from '../flags/registry.ts';
 import { writeJson } from '../output/json-document.ts';
 
 const FLAGS = {
@@ -26,11 +23,7 @@ const FLAGS = {
   },
   ...STRICT_PREDICATE_FLAG,
   'statement-version': ATTESTED_CONTENT_FLAGS['statement-version'],
-  ...KEY_FLAG,
-  ...SEAL_FORMAT_FLAGS,
-  ...ATTEST_FLAGS,
-  ...SIGNING_FLAGS,
-  ...REGISTRY_FLAGS,
+  ...ATTEST_IMAGES_FLAGS,
 } as const;
 
 type Flags = FlagValues<typeof FLAGS>;
@@ -51,7 +44,7 @@ export const command: Command = defineCommand({
   ],
   async run(context, images, flags, given) {
     if (flags.sbom === '') throw new CliError('usage', 'required flag(s) "sbom" not set');
-    const bytes = await read(context, flags.sbom);
+    const bytes = await readAttachment(context, flags.sbom, 'SBOM');
     const { documentKind } = await import('../../sbom/index.ts');
     const kind = documentKind(bytes);
     if (kind === undefined)
@@ -92,13 +85,12 @@ async function contentOf(
     const hint = 'convert it to SPDX or CycloneDX in JSON, or lay it beside the image unsigned: --unsigned';
     throw new CliError('usage', `${flags.sbom} is ${kind}, for which there is no kind of attestation`, { hint });
   }
-  const { checkPredicate, parsePredicateType, readPredicate } = await import('../../trust/index.ts');
+  const { parsePredicateType, readPredicate } = await import('../../trust/index.ts');
   const type = parsePredicateType(name);
   const predicate = readPredicate(type, { bytes, what: flags.sbom, now });
-  judgePredicate(context, checkPredicate(type.uri, predicate), flags);
+  const content = predicateContent(context, type.uri, predicate, flags);
   if (!context.json) context.stderr(`${flags.sbom}: ${kind}, attested as ${type.uri}\n`);
-  const statementVersion = flags['statement-version'] === '1' ? '1' : '0.1';
-  return { kind: 'predicate', predicateType: type.uri, predicate, statementVersion };
+  return content;
 }
 
 async function layBeside(
@@ -120,10 +112,4 @@ async function layBeside(
   }
   if (context.json) writeJson(context, { signed: false, images: attached, warnings: context.warnings });
   return EXIT.ok;
-}
-
-async function read(context: CommandContext, name: string): Promise<Uint8Array> {
-  const { ATTESTATION_LIMITS } = await import('../../image/index.ts');
-  const maxBytes = maxAttachmentSize(context) ?? ATTESTATION_LIMITS.maxSealBytes;
-  return name === '-' ? context.readStdin(maxBytes) : readFile(name, { cwd: context.cwd, what: 'SBOM', maxBytes });
 }

@@ -10,6 +10,7 @@ import { readFile } from '../file/read-file.ts';
 import { checkStdin } from '../flags/manifest-files.ts';
 import { openRepository, REGISTRY_FLAGS, type RegistryFlagValues } from '../flags/registry.ts';
 import { writeJson } from '../output/json-document.ts';
+import { printable } from '../output/printable.ts';
 import { differenceTable } from '../output/sbom-table.ts';
 
 /** `bulla sbom diff`: what came, what went, what changed. */
@@ -60,6 +61,7 @@ async function packagesOf(
   // a file that is not there is not asked for at a registry
   if (/^\.{0,2}\/|\.(?:json|xml|spdx)$/i.test(name))
     throw new CliError('file-missing', `reading SBOM: open ${name}: no such file or directory`);
+  if (couldBeFile(name)) context.warn(`${printable(name)} is no file here: it is taken for an image`);
   const { repository, target } = await openRepository(context, name, flags, { actions: 'pull' });
   const options = { signal: context.signal, ...(flags.platform === '' ? {} : { platform: flags.platform }) };
   let only: { readonly packages: readonly ListedPackage[]; readonly platform: string } | undefined;
@@ -75,4 +77,9 @@ async function packagesOf(
     only = { packages: listPackages(contents), platform: platformName(platform) };
   }
   return only?.packages ?? [];
+}
+
+/** Neither a registry nor a tag nor a digest: more likely the name of a file that is somewhere else. */
+function couldBeFile(name: string): boolean {
+  return !/[:@]/.test(name) && !/^[^/]*\.[^/]*\//.test(name);
 }

@@ -4,7 +4,7 @@ import { readUnsignedSbom } from '../attestation/read-unsigned-sbom.ts';
 import { CliError } from '../cli-error.ts';
 import { defineCommand, type Command, type FlagValues } from '../command.ts';
 import type { CommandContext } from '../context.ts';
-import { EXIT, exitCodeOf } from '../exit-code.ts';
+import { throwIfEnded } from '../exit-code.ts';
 import { checkTagPrefix } from '../flags/attachment.ts';
 import { maxAttachmentSize } from '../flags/attachment-size.ts';
 import { STRICT_PREDICATE_FLAG } from '../flags/attestation.ts';
@@ -19,9 +19,9 @@ import { attestationDocument, explainAttestations } from '../output/attestation-
 import { writeJson } from '../output/json-document.ts';
 import { warnOfFaults } from '../output/predicate-faults.ts';
 import { printable } from '../output/printable.ts';
-import { mayBeOutdated } from '../output/trust-origin.ts';
 import { exitCodeOfVerdict, rejectionCodes } from '../output/verdict-exit-code.ts';
 import { verdictDocument } from '../output/verdict-json.ts';
+import { judgeByLatest } from '../verdict/judge-by-latest.ts';
 
 const FLAGS = {
   type: {
@@ -82,17 +82,16 @@ export const command: Command = defineCommand({
     }
     checkTagPrefix(flags);
     const opened = await openRepository(context, image, flags, { actions: 'pull' });
-    let expected = await loadExpectedSigners(context, flags, 'sbom get');
+    const expected = await loadExpectedSigners(context, flags, 'sbom get');
     if (expected.origin !== undefined && !context.json) context.stderr(`trust: ${expected.origin.text}\n`);
     const target = await platformTarget(opened, flags.platform);
-    let verdict = await verify(context, opened, target, expected, flags);
-    if (mayBeOutdated(expected.origin, rejectionCodes(verdict))) {
-      expected = await loadExpectedSigners(context, flags, 'sbom get', { fresh: true });
-      verdict = await verify(context, opened, target, expected, flags);
-    }
-    if (verdict.kind === 'undecided' && context.signal.aborted && exitCodeOf(context.signal.reason) !== EXIT.undecided)
-      context.signal.throwIfAborted();
-    report(context, { image, repository: opened.repository.name, verdict }, expected, flags);
+    const { asked, judged: verdict } = await judgeByLatest(expected, {
+      ask: (options) => loadExpectedSigners(context, flags, 'sbom get', options),
+      judge: (signers) => verify(context, opened, target, signers, flags),
+      codesOf: (answer) => rejectionCodes(answer),
+    });
+    if (verdict.kind === 'undecided') throwIfEnded(context.signal);
+    report(context, { image, repository: opened.repository.name, verdict }, asked, flags);
     return exitCodeOfVerdict(verdict);
   },
 });

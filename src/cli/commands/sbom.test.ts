@@ -192,6 +192,14 @@ describe('sbom diff', () => {
     assert.match(ran.stdout, /^0 added, 0 removed, 0 changed, /);
   });
 
+  it('says that a name that is no file is taken for an image', async () => {
+    const { code, stderr } = await sbom(['diff', '--no-network', 'v1.json', 'build/sbom']);
+    assert.notEqual(code, 0);
+    assert.match(stderr, /^WARNING: build\/sbom is no file here: it is taken for an image$/m);
+    const tagged = await sbom(['diff', '--no-network', 'v1.json', 'registry.example.com/sbom']);
+    assert.doesNotMatch(tagged.stderr, /is no file here/);
+  });
+
   for (const [what, argv, text] of [
     [
       'a file that is not there, which no registry is asked for',

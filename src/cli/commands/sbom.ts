@@ -2,16 +2,12 @@
 import { parseLocation, repositoryName } from '../../oci/index.ts';
 import type { DocumentOptions, ImageContents } from '../../sbom/index.ts';
 import type { Json } from '../../wire/index.ts';
-import type { AttestFlags } from '../attestation/attest-images.ts';
 import { CliError } from '../cli-error.ts';
 import { defineCommand, type Command } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT } from '../exit-code.ts';
-import { ATTEST_FLAGS } from '../flags/attestation.ts';
-import { KEY_FLAG } from '../flags/key.ts';
+import { ATTEST_IMAGES_FLAGS, type AttestImagesFlags } from '../flags/attest-images.ts';
 import { openRepository, REGISTRY_FLAGS } from '../flags/registry.ts';
-import { SEAL_FORMAT_FLAGS } from '../flags/seal-format.ts';
-import { SIGNING_FLAGS } from '../flags/signing.ts';
 import { sourceDateEpoch } from '../flags/source-date-epoch.ts';
 import { writeJson } from '../output/json-document.ts';
 import { printable } from '../output/printable.ts';
@@ -21,10 +17,9 @@ import { BULLA_VERSION } from '../version.ts';
 const SHOWN_FINDINGS = 20;
 
 /** Each platform has a document of its own. */
-const { recursive: _, ...SEALING } = ATTEST_FLAGS;
-const SEALING_FLAGS: ReadonlySet<string> = new Set(
-  [KEY_FLAG, SEAL_FORMAT_FLAGS, SEALING, SIGNING_FLAGS].flatMap((flags) => Object.keys(flags)),
-);
+const { recursive: _, ...ATTESTING } = ATTEST_IMAGES_FLAGS;
+/** The others reach the registry, which reading does too. */
+const SEALING_FLAGS = new Set(Object.keys(ATTESTING)).difference(new Set(Object.keys(REGISTRY_FLAGS)));
 
 /** `bulla sbom`: what is inside an image. */
 export const command: Command = defineCommand({
@@ -54,11 +49,7 @@ export const command: Command = defineCommand({
       help: 'of an index only this platform; all of them unless told',
     },
     attest: { kind: 'boolean', help: 'sign the document and lay it beside the image; the flags below are about that' },
-    ...KEY_FLAG,
-    ...SEAL_FORMAT_FLAGS,
-    ...SEALING,
-    ...SIGNING_FLAGS,
-    ...REGISTRY_FLAGS,
+    ...ATTESTING,
   },
   examples: [
     'bulla sbom registry.example.com/platform/demo-api:1.4',
@@ -100,7 +91,7 @@ async function attest(
     given,
     documented,
   }: {
-    readonly flags: Omit<AttestFlags, 'recursive'> & { readonly output: string };
+    readonly flags: Omit<AttestImagesFlags, 'recursive'> & { readonly output: string };
     readonly given: ReadonlySet<string>;
     readonly documented: DocumentOptions;
   },

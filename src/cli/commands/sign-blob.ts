@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 import { resolve } from 'node:path';
-import type { Artifact, Bundle, KeyAlgorithm } from '../../trust/index.ts';
+import type { Artifact, KeyAlgorithm } from '../../trust/index.ts';
 import { encodeBase64 } from '../../wire/index.ts';
 import { CliError } from '../cli-error.ts';
 import { defineCommand, type Command, type FlagValues } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT } from '../exit-code.ts';
 import { describeArtifact, openBlob } from '../file/read-blob.ts';
-import { replaceFiles, type NewFile } from '../file/replace-files.ts';
 import { BUNDLE_SUFFIX, OUTPUT_CERTIFICATE_FLAG } from '../flags/blob-seal.ts';
 import { KEY_FLAG } from '../flags/key.ts';
 import { planSigning, type SigningPlan } from '../flags/signing-plan.ts';
@@ -23,7 +22,7 @@ import {
 } from '../output/made-evidence.ts';
 import { printable } from '../output/printable.ts';
 import { checkWritable } from '../output/seal-files.ts';
-import { bundleFile, leafCertificate, timestampFile, wroteText } from '../seal/blob-parts.ts';
+import { encoded, writeBlobParts } from '../seal/blob-parts.ts';
 import { confirmSeal } from '../seal/confirm-seal.ts';
 
 /** The names that cosign has for kinds of key. */
@@ -90,8 +89,7 @@ export const command: Command = defineCommand({
   async run(context, names, flags, given) {
     const places = names.map((name) => placesOf(context, name, names.length, flags));
     const plan = await planSigning(context, flags, {
-      logVersions: flags['new-bundle-format'] ? [1, 2] : [1],
-      timestampCertificates: !flags['new-bundle-format'],
+      legacy: !flags['new-bundle-format'],
       given,
       stdinTaken: names.includes('-'),
       ...algorithmOf(flags),
@@ -101,7 +99,7 @@ export const command: Command = defineCommand({
       const place = places[at];
       if (place === undefined) continue;
       const one = await sealOne(context, name, place, flags, plan);
-      if (!context.json) report(context, one, plan, place);
+      if (!context.json) report(context, one, plan);
       sealed.push(one);
     }
     if (context.json) writeJson(context, documentOf(sealed, plan, context.warnings));
@@ -168,6 +166,8 @@ interface Sealed {
   readonly signature: Uint8Array;
   readonly evidence: MadeEvidence;
   readonly places: Places;
+  /** for people: which files it went to */
+  readonly wrote: string;
 }
 
 async function sealOne(
@@ -186,58 +186,24 @@ async function sealOne(
   const { content } = bundle;
   if (content.kind !== 'message')
     throw new CliError('seal-unverifiable', `the seal of ${name} is no signature over it`);
+  const { signature } = content;
   const artifact: Artifact = { kind: 'bytes', bytes };
   await confirmSeal(bundle, artifact, plan, `the seal that was made for ${name}`);
-  replaceFiles(await filesOf(context, places, flags, { bundle, signature: content.signature, plan }));
-  return {
-    name,
-    digest: describeArtifact(artifact),
-    signature: content.signature,
-    evidence: await readEvidence(bundle),
-    places,
-  };
-}
-
-interface Made {
-  readonly bundle: Bundle;
-  readonly signature: Uint8Array;
-  readonly plan: SigningPlan;
-}
-
-async function filesOf(
-  context: CommandContext,
-  places: Places,
-  flags: Flags,
-  { bundle, signature, plan: { signer, certificate } }: Made,
-): Promise<readonly NewFile[]> {
-  const file = (name: string, bytes: Uint8Array): NewFile => ({ path: resolve(context.cwd, name), bytes, mode: 0o644 });
-  const text = (value: string): Uint8Array => new TextEncoder().encode(value);
-  const encoded = (bytes: Uint8Array): Uint8Array => (flags.b64 ? text(encodeBase64(bytes)) : bytes);
-  const [stamp] = bundle.timestamps;
-  const files: NewFile[] = [];
-  const format = flags['new-bundle-format'] ? 'sigstore' : 'cosign-2';
-  if (format === 'cosign-2' && stamp !== undefined && places.timestamp === undefined)
+  const legacy = !flags['new-bundle-format'];
+  if (legacy && bundle.timestamps.length > 0 && places.timestamp === undefined)
     context.warn(
       'the timestamp of the seal is not kept: the format of cosign 2 has it in a file of its own, --rfc3161-timestamp FILE',
     );
-  if (places.bundle !== undefined) files.push(file(places.bundle, await bundleFile(bundle, format, signer)));
-  if (places.signature !== undefined) files.push(file(places.signature, encoded(signature)));
-  if (places.certificate !== undefined && certificate !== undefined)
-    files.push(file(places.certificate, encoded(leafCertificate(certificate))));
-  if (places.timestamp !== undefined && stamp !== undefined) files.push(file(places.timestamp, timestampFile(stamp)));
-  return files;
+  const { b64 } = flags;
+  const own = [{ what: 'signature', file: places.signature, bytes: () => encoded(signature, b64) }];
+  const wrote = await writeBlobParts(context, { bundle, plan, places, legacy, own, b64 });
+  return { name, digest: describeArtifact(artifact), signature, evidence: await readEvidence(bundle), places, wrote };
 }
 
-function report(context: CommandContext, sealed: Sealed, { identity, certificate }: SigningPlan, places: Places): void {
-  context.stderr(witnessText([sealed.evidence], identity));
-  const written = {
-    bundle: places.bundle,
-    signature: places.signature,
-    certificate: certificate === undefined ? undefined : places.certificate,
-    timestamp: sealed.evidence.times.length === 0 ? undefined : places.timestamp,
-  };
-  context.stderr(wroteText(written));
-  if (places.stdout) context.stdout(`${encodeBase64(sealed.signature)}\n`);
+function report(context: CommandContext, { evidence, signature, places, wrote }: Sealed, plan: SigningPlan): void {
+  context.stderr(witnessText([evidence], plan.identity));
+  context.stderr(wrote);
+  if (places.stdout) context.stdout(`${encodeBase64(signature)}\n`);
 }
 
 function documentOf(sealed: readonly Sealed[], { signer, identity }: SigningPlan, warnings: readonly string[]): object {

@@ -4,31 +4,20 @@ import { CliError } from '../cli-error.ts';
 import { defineCommand, type Command, type FlagValues } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT } from '../exit-code.ts';
-import { invalid, parseServiceSpec, periodOf, urlOf } from '../flags/service-spec.ts';
+import { invalid, parseServiceSpec, periodOf, SPEC, urlOf } from '../flags/service-spec.ts';
 import { writeDocument } from '../output/created-document.ts';
 
 const KEYS = 'url, api-version, start-time, operator, and end-time if it ends';
 
+const CHOICE = { kind: 'string', placeholder: 'ANY|ALL|EXACT:N' } as const;
+
 const FLAGS = {
-  fulcio: { kind: 'strings', split: false, placeholder: 'SPEC', help: `a certificate authority: ${KEYS}` },
-  'oidc-provider': {
-    kind: 'strings',
-    split: false,
-    placeholder: 'SPEC',
-    help: 'an issuer of identity tokens: the same',
-  },
-  rekor: { kind: 'strings', split: false, placeholder: 'SPEC', help: 'a transparency log: the same' },
-  'rekor-config': {
-    kind: 'string',
-    placeholder: 'ANY|ALL|EXACT:N',
-    help: 'how many logs take each signature; needed with --rekor',
-  },
-  tsa: { kind: 'strings', split: false, placeholder: 'SPEC', help: 'a timestamp authority: the same' },
-  'tsa-config': {
-    kind: 'string',
-    placeholder: 'ANY|ALL|EXACT:N',
-    help: 'how many give a timestamp; needed with --tsa',
-  },
+  fulcio: { ...SPEC, help: `a certificate authority: ${KEYS}` },
+  'oidc-provider': { ...SPEC, help: 'an issuer of identity tokens: the same' },
+  rekor: { ...SPEC, help: 'a transparency log: the same' },
+  'rekor-config': { ...CHOICE, help: 'how many logs take each signature; needed with --rekor' },
+  tsa: { ...SPEC, help: 'a timestamp authority: the same' },
+  'tsa-config': { ...CHOICE, help: 'how many give a timestamp; needed with --tsa' },
   'with-default-services': {
     kind: 'boolean',
     help: 'begin with the services that initialize fetched; what is given replaces those of its kind',

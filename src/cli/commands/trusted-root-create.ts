@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 import type {
-  Certificate,
   CertificateAuthority,
   CertificateLog,
   PublicKey,
@@ -13,31 +12,29 @@ import { defineCommand, type Command, type FlagValues } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT } from '../exit-code.ts';
 import { readFile } from '../file/read-file.ts';
-import { parseServiceSpec, periodOf, timeOf, urlOf } from '../flags/service-spec.ts';
+import { readCertificates } from '../flags/certificate-file.ts';
+import { parseServiceSpec, periodOf, SPEC, timeOf, urlOf } from '../flags/service-spec.ts';
 import { writeDocument } from '../output/created-document.ts';
 
-const COSIGN_2 = 'use --fulcio, --rekor, --ctfe and --tsa instead';
+/** What cosign 2 asks in the place of a {@link SPEC}: its parts, one by one. */
+const PART = {
+  kind: 'strings',
+  split: false,
+  hidden: true,
+  deprecated: 'use --fulcio, --rekor, --ctfe and --tsa instead',
+} as const;
 
 const FLAGS = {
   fulcio: {
-    kind: 'strings',
-    split: false,
-    placeholder: 'SPEC',
+    ...SPEC,
     help: 'a certificate authority: url, certificate-chain (PEM file), and start-time, end-time',
   },
   rekor: {
-    kind: 'strings',
-    split: false,
-    placeholder: 'SPEC',
+    ...SPEC,
     help: 'a transparency log: url, public-key (PEM file), start-time, and end-time, origin',
   },
-  ctfe: { kind: 'strings', split: false, placeholder: 'SPEC', help: 'a certificate log: the same' },
-  tsa: {
-    kind: 'strings',
-    split: false,
-    placeholder: 'SPEC',
-    help: 'a timestamp authority: as a certificate authority',
-  },
+  ctfe: { ...SPEC, help: 'a certificate log: the same' },
+  tsa: { ...SPEC, help: 'a timestamp authority: as a certificate authority' },
   'with-default-services': {
     kind: 'boolean',
     help: 'begin with the trusted root that initialize fetched, else the one built in; what is given replaces those of its kind',
@@ -47,42 +44,12 @@ const FLAGS = {
   'no-default-ctfe': { kind: 'boolean', help: 'leave out their certificate logs' },
   'no-default-tsa': { kind: 'boolean', help: 'leave out their timestamp authorities' },
   out: { kind: 'string', placeholder: 'FILE', help: 'write to FILE instead of stdout' },
-  'certificate-chain': {
-    kind: 'strings',
-    split: false,
-    hidden: true,
-    help: 'PEM of an authority',
-    deprecated: COSIGN_2 as string,
-  },
-  'rekor-key': { kind: 'strings', split: false, hidden: true, help: 'PEM of a log', deprecated: COSIGN_2 as string },
-  'rekor-start-time': {
-    kind: 'strings',
-    split: false,
-    hidden: true,
-    help: 'its beginning',
-    deprecated: COSIGN_2 as string,
-  },
-  'ctfe-key': {
-    kind: 'strings',
-    split: false,
-    hidden: true,
-    help: 'PEM of a certificate log',
-    deprecated: COSIGN_2 as string,
-  },
-  'ctfe-start-time': {
-    kind: 'strings',
-    split: false,
-    hidden: true,
-    help: 'its beginning',
-    deprecated: COSIGN_2 as string,
-  },
-  'timestamp-certificate-chain': {
-    kind: 'strings',
-    split: false,
-    hidden: true,
-    help: 'PEM of a timestamp authority',
-    deprecated: COSIGN_2 as string,
-  },
+  'certificate-chain': { ...PART, help: 'PEM of an authority' },
+  'rekor-key': { ...PART, help: 'PEM of a log' },
+  'rekor-start-time': { ...PART, help: 'its beginning' },
+  'ctfe-key': { ...PART, help: 'PEM of a certificate log' },
+  'ctfe-start-time': { ...PART, help: 'its beginning' },
+  'timestamp-certificate-chain': { ...PART, help: 'PEM of a timestamp authority' },
 } as const;
 
 type Flags = FlagValues<typeof FLAGS>;
@@ -209,9 +176,7 @@ async function readAuthority(
 
 // It is trusted from when all of it is valid, unless somebody says otherwise.
 async function readChain(context: CommandContext, file: string): Promise<CertificateAuthority> {
-  const { decodeCertificates } = await import('../../trust/index.ts');
-  const bytes = await readFile(file, { cwd: context.cwd, what: 'certificate chain', maxBytes: MAX_BYTES });
-  const chain: readonly [Certificate, ...Certificate[]] = decodeCertificates(bytes, file);
+  const chain = await readCertificates(context, file, 'certificate chain');
   const start = new Date(Math.max(...chain.map(({ notBefore }) => notBefore.getTime())));
   return { chain, validFor: { start } };
 }

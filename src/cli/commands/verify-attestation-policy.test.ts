@@ -23,13 +23,27 @@ before(async () => {
   host = new URL(registry.url).host;
   const source = new MemoryRepository('source');
   await putImage(source, [await layerOf(['etc/motd', 'hello'])], { tag: 'v1' });
-  for (const name of ['bundle', 'legacy', 'both', 'none'])
+  for (const name of [
+    'bundle',
+    'legacy',
+    'both',
+    'one-bundle',
+    'one-legacy',
+    'one-both',
+    'two',
+    'mixed',
+    'vuln',
+    'none',
+  ])
     await copyImage(source, registry.repository(`team/${name}`), 'v1', { tag: 'v1' });
   for (const prefix of ['us', 'them'])
     assert.equal((await run(['generate-key-pair', '--output-key-prefix', prefix])).code, 0);
   for (const n of [1, 2]) file(`${n}.json`, JSON.stringify({ n }));
-  for (const format of ['bundle', 'legacy', 'both'])
+  for (const format of ['bundle', 'legacy', 'both']) {
     for (const n of [1, 2]) await attest('us.key', `${n}.json`, ['--format', format, image(format)]);
+    await attest('us.key', '1.json', ['--format', format, image(`one-${format}`)]);
+  }
+  await attest('us.key', '2.json', [image('two')]);
 });
 after(async () => {
   await registry.close();
@@ -89,6 +103,12 @@ function ended(ran: Ran, code: number, says: RegExp): void {
   if (code !== 0) assert.equal(ran.stdout, '');
 }
 
+const VULN = {
+  invocation: { parameters: null, uri: '', event_id: '', 'builder.id': '' },
+  scanner: { uri: 'https://scan.example.com', version: '1', db: { uri: '', version: '' }, result: {} },
+  metadata: { scanStartedOn: '2026-01-01T00:00:00Z', scanFinishedOn: '2026-01-01T00:01:00Z' },
+};
+
 /** where nobody listens */
 const NOBODY = '127.0.0.1:1/team/app:v1';
 const REGO_1 = 'package signature\nallow { input.predicate.n == 1 }\n';
@@ -96,9 +116,10 @@ const REGO_1 = 'package signature\nallow { input.predicate.n == 1 }\n';
 describe('verify-attestation --policy in CUE', { skip: noCue }, () => {
   for (const format of ['bundle', 'legacy', 'both'])
     it(`accepts what unifies with it, of attestations in the format ${format}`, async () => {
-      const ran = await verify({ 'n1.cue': `predicateType: "${KIND}"\npredicate: n: 1\n` }, ['--all', image(format)]);
+      const policy = { 'n1.cue': `predicateType: "${KIND}"\npredicate: n: 1\n` };
+      const ran = await verify(policy, [image(`one-${format}`)]);
       ended(ran, 0, /^ {2}- The statement was validated against policies: n1\.cue$/m);
-      assert.deepEqual(accepted(ran), [1], 'one that is refused hides none that passes, and does not pass with it');
+      assert.deepEqual(accepted(ran), [1]);
       ended(await verify({ 'n3.cue': 'predicate: n: 3\n' }, [image(format)]), 12, /predicate\.n: conflicting values/);
     });
 
@@ -106,7 +127,7 @@ describe('verify-attestation --policy in CUE', { skip: noCue }, () => {
     const ran = await verify({
       'high.cue': 'predicate: n: >=3\nsubject: [{name: string, digest: sha256: =~"^[0-9a-f]{64}$"}]\n',
     });
-    ended(ran, 12, /no matching attestations: .*4 attestations were found, and none is accepted/);
+    ended(ran, 12, /no matching attestations: .*4 attestations by whom one expects do not pass, and all must\n/);
     assert.match(
       ran.stderr,
       /predicate\.n: invalid value [12] \(out of bound >=3\), expected an attestation of which high\.cue approves \[predicate-refused\]/,
@@ -115,9 +136,15 @@ describe('verify-attestation --policy in CUE', { skip: noCue }, () => {
 
   it('reads several files as one policy, whatever package they are of', async () => {
     const [low, high] = ['package a\npredicate: n: >1\n', 'package a\npredicate: n: <3\n'];
-    assert.deepEqual(accepted(await verify({ 'low.cue': low, 'high.cue': high }, ['--all'])), [2]);
+    assert.deepEqual(accepted(await verify({ 'low.cue': low, 'high.cue': high }, [image('two')])), [2]);
+    ended(
+      await verify({ 'low.cue': low, 'high.cue': high }, [image('one-both')]),
+      12,
+      /predicate\.n: conflicting values 2 and 1/,
+    );
     const uses = { 'def.cue': 'package a\n#Low: <2\n', 'use.cue': 'package a\npredicate: n: #Low\n' };
-    assert.deepEqual(accepted(await verify(uses, ['--all'])), [1]);
+    assert.deepEqual(accepted(await verify(uses, [image('one-both')])), [1]);
+    ended(await verify(uses, [image('two')]), 12, /out of bound <2/);
     const other = await verify({ 'a.cue': 'package a\n', 'b.cue': 'package b\n' });
     ended(other, 1, /found packages .*\(a\.cue\).*\(b\.cue\)/);
   });
@@ -164,11 +191,11 @@ describe('verify-attestation --policy in CUE', { skip: noCue }, () => {
 describe('verify-attestation --policy in Rego', { skip: noRego }, () => {
   it('accepts where allow of the package signature is true', async () => {
     for (const format of ['bundle', 'legacy', 'both'])
-      assert.deepEqual(accepted(await verify({ 'n1.rego': REGO_1 }, ['--all', image(format)])), [1]);
+      assert.deepEqual(accepted(await verify({ 'n1.rego': REGO_1 }, [image(`one-${format}`)])), [1]);
     const v1 = 'package signature\nimport rego.v1\ndefault allow := false\nallow if { input.predicate.n == 2 }\n';
-    assert.deepEqual(accepted(await verify({ 'v1.rego': v1 }, ['--all'])), [2]);
+    assert.deepEqual(accepted(await verify({ 'v1.rego': v1 }, [image('two')])), [2]);
     const statement = `package signature\nallow { input.predicateType == "${KIND}"; count(input.subject) == 1; input._type != "" }\n`;
-    assert.deepEqual(accepted(await verify({ 'all.rego': statement }, ['--all'])), [1, 2]);
+    assert.deepEqual(accepted(await verify({ 'all.rego': statement })), [1, 2]);
   });
 
   it('refuses where it is anything else, and says what it is', async () => {
@@ -187,10 +214,10 @@ describe('verify-attestation --policy in Rego', { skip: noRego }, () => {
   it('reads several files as one, as cosign loads them', async () => {
     const own = 'package signature\nallow { data.levels.low[input.predicate.n] }\n';
     const levels = 'package levels\nlow := {1}\n';
-    assert.deepEqual(accepted(await verify({ 'allow.rego': own, 'levels.rego': levels }, ['--all'])), [1]);
+    assert.deepEqual(accepted(await verify({ 'allow.rego': own, 'levels.rego': levels }, [image('one-both')])), [1]);
     ended(await verify({ 'allow.rego': own }), 12, /allow is undefined/);
     const either = { 'a.rego': REGO_1, 'b.rego': 'package signature\ndefault allow = false\n' };
-    assert.deepEqual(accepted(await verify(either, ['--all'])), [1]);
+    assert.deepEqual(accepted(await verify(either, [image('one-both')])), [1]);
   });
 
   it('decides by the time of the run', async () => {
@@ -220,7 +247,7 @@ describe('verify-attestation --policy in Rego', { skip: noRego }, () => {
   });
 
   it('asks both languages where there are both', { skip: noCue }, async () => {
-    const both = await verify({ 'n.cue': 'predicate: n: <=2\n', 'n1.rego': REGO_1 }, ['--all']);
+    const both = await verify({ 'n.cue': 'predicate: n: <=2\n', 'n1.rego': REGO_1 }, [image('one-both')]);
     assert.deepEqual(accepted(both), [1]);
     assert.match(both.stderr, /validated against policies: n\.cue, n1\.rego/);
     const neither = { 'n2.cue': 'predicate: n: 2\n', 'n1.rego': REGO_1 };
@@ -234,6 +261,55 @@ describe('verify-attestation --policy in Rego', { skip: noRego }, () => {
       2,
       /undecided: .*did not finish within 3s.*\[timeout\]/,
     );
+  });
+});
+
+describe('verify-attestation --policy over several attestations, as cosign does', { skip: noRego }, () => {
+  const number = (n: number): Readonly<Record<string, string>> => ({
+    [`n${n}.rego`]: `package signature\nallow { input.predicate.n == ${n} }\n`,
+  });
+  const few = { 'few.rego': 'package signature\nallow { input.predicate.n < 3 }\n' };
+
+  for (const format of ['bundle', 'legacy', 'both'])
+    it(`refuses for any one that does not pass, the youngest or another, and prints all where all do: ${format}`, async () => {
+      const count =
+        format === 'both' ? '2 attestations by whom one expects do' : 'one attestation by whom one expects does';
+      for (const n of [1, 2]) {
+        const ran = await verify(number(n), [image(format)]);
+        ended(ran, 12, new RegExp(`Error: no matching attestations: .*: ${count} not pass, and all must$`, 'm'));
+        assert.match(ran.stderr, /allow is undefined.*\[predicate-refused\]$/m);
+      }
+      const ran = await verify(few, [image(format)]);
+      ended(ran, 0, /validated against policies: few\.rego/);
+      assert.deepEqual(accepted(ran), [1, 2]);
+    });
+
+  it('asks only those by whom one expects, and of the type', async () => {
+    file('9.json', JSON.stringify({ n: 9 }));
+    await attest('them.key', '9.json', [image('mixed')]);
+    await attest('us.key', '9.json', [image('mixed'), '--type', 'https://example.com/other/v1']);
+    await attest('us.key', '1.json', [image('mixed')]);
+    await attest('them.key', '9.json', ['--format', 'legacy', image('mixed')]);
+    const ran = await verify(few, [image('mixed')]);
+    ended(ran, 0, /validated against policies: few\.rego/);
+    assert.deepEqual(accepted(ran), [1]);
+    ended(
+      await verify(few, ['--key', 'them.pub', image('mixed')]),
+      12,
+      /2 attestations by whom one expects do not pass/,
+    );
+  });
+
+  it('refuses for one that is not in the form of its kind as well, with --strict-predicate', async () => {
+    file('good.json', JSON.stringify(VULN));
+    file('bad.json', JSON.stringify({ ...VULN, scanner: 7 }));
+    for (const predicate of ['bad.json', 'good.json'])
+      await attest('us.key', predicate, [image('vuln'), '--type', 'vuln']);
+    const strict = ['--strict-predicate', '--type', 'vuln', image('vuln')];
+    assert.equal((await verify({}, strict)).code, 0, 'one that is in its form is enough where there is no policy');
+    const all = { 'all.rego': 'package signature\nallow { true }\n' };
+    ended(await verify(all, strict), 12, /one attestation by whom one expects does not pass, and all must$/m);
+    assert.equal((await verify(all, strict.slice(1))).code, 0);
   });
 });
 
@@ -271,16 +347,21 @@ describe('verify-attestation --policy', () => {
   });
 
   it('shows in JSON, with what was refused and what was warned of', { skip: noCue }, async () => {
-    const ran = await verify({ 'n1.cue': 'predicate: {n: 1, m: int}\n' }, ['--all', '--json', image('bundle')]);
-    assert.equal(ran.code, 0, ran.stderr);
-    const { policies, warnings, images } = JSON.parse(ran.stdout) as Answer;
+    const policy = { 'n1.cue': 'predicate: {n: 1, m: int}\n' };
+    const passed = await verify(policy, ['--json', image('one-bundle')]);
+    assert.equal(passed.code, 0, passed.stderr);
+    const { policies, warnings, images } = JSON.parse(passed.stdout) as Answer;
     assert.deepEqual(policies, ['n1.cue']);
     assert.match(warnings.join('\n'), /predicate\.m is not there, expected int/);
     assert.deepEqual(
       images[0]?.seals.map(({ statement }) => statement.predicate),
       [{ n: 1 }],
     );
-    const [rejected, ...more] = images[0]?.rejected ?? [];
+    const refused = await verify(policy, ['--json', image('bundle')]);
+    assert.equal(refused.code, 12, refused.stderr);
+    const [answer] = (JSON.parse(refused.stdout) as Answer).images;
+    assert.deepEqual([answer?.outcome, answer?.reason, answer?.seals], ['refused', 'none-accepted', []]);
+    const [rejected, ...more] = answer?.rejected ?? [];
     assert.deepEqual(more, []);
     assert.equal(rejected?.code, 'predicate-refused');
     assert.match(rejected.found, /^predicate\.n: conflicting values/);
@@ -322,6 +403,8 @@ interface Answer {
   readonly policies: readonly string[];
   readonly warnings: readonly string[];
   readonly images: readonly {
+    readonly outcome: string;
+    readonly reason?: string;
     readonly seals: readonly { readonly statement: { readonly predicate: unknown } }[];
     readonly rejected: readonly { readonly code: string; readonly found: string; readonly expected: string }[];
   }[];

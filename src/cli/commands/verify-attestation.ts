@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Attestation, AttestationExpectation } from '../../image/index.ts';
-import { CliError } from '../cli-error.ts';
 import { defineCommand, type Command, type FlagValues } from '../command.ts';
 import type { CommandContext } from '../context.ts';
-import { EXIT, exitCodeOf } from '../exit-code.ts';
-import { checkTagPrefix } from '../flags/attachment.ts';
 import { maxAttachmentSize } from '../flags/attachment-size.ts';
 import { PREDICATE_TYPE_FLAG, STRICT_PREDICATE_FLAG } from '../flags/attestation.ts';
 import { demandedPredicateType } from '../flags/attested-content.ts';
@@ -12,18 +9,19 @@ import { COSIGN_VERIFY_FLAGS } from '../flags/cosign-verify.ts';
 import { loadExpectedSigners } from '../flags/expected-signers.ts';
 import { IDENTITY_FLAGS } from '../flags/identity.ts';
 import { KEY_FLAG } from '../flags/key.ts';
+import { LOCAL_IMAGE_FLAG, REQUIRE_DIGEST_FLAG, type OpenedImage } from '../flags/opened-images.ts';
 import { PKI_FLAGS } from '../flags/pki.ts';
 import { askedPolicies, PREDICATE_POLICY_FLAG, type AskedPolicies } from '../flags/predicate-policies.ts';
-import { openEvidence, openRepository, REGISTRY_FLAGS, type OpenedRepository } from '../flags/registry.ts';
-import { TRUST_FLAGS, type TrustOptions } from '../flags/trust.ts';
+import { REGISTRY_FLAGS } from '../flags/registry.ts';
+import { TRUST_FLAGS } from '../flags/trust.ts';
 import { attestationDocument, explainAttestations } from '../output/attestation-verdict.ts';
 import { envelopeLine } from '../output/envelope-line.ts';
-import { warnOfFaults } from '../output/predicate-faults.ts';
 import { writeJson } from '../output/json-document.ts';
+import { warnOfFaults } from '../output/predicate-faults.ts';
 import { cosignHeader } from '../output/verdict-cosign.ts';
-import { mayBeOutdated, type TrustSource } from '../output/trust-origin.ts';
-import { exitCodeOfVerdicts, rejectionCodes, type ImageVerdict } from '../output/verdict-exit-code.ts';
+import { exitCodeOfVerdicts, type ImageVerdict } from '../output/verdict-exit-code.ts';
 import { verdictDocument } from '../output/verdict-json.ts';
+import { judgeImages, openJudgedImages, searchOptions } from '../verdict/judge-images.ts';
 
 const {
   offline,
@@ -54,7 +52,6 @@ const FLAGS = {
     help: "changes nothing: stdout is one envelope a line; see --json for Bulla's own",
   },
   all: { kind: 'boolean', help: 'read every place to its end, and print every attestation that is accepted' },
-  'require-digest': { kind: 'boolean', help: 'refuse an image that is named by a tag' },
   'max-workers': {
     kind: 'integer',
     default: 10,
@@ -62,7 +59,8 @@ const FLAGS = {
     help: 'how many are fetched at a time, at most; never more than 4',
   },
   'attachment-tag-prefix': { kind: 'string', default: '', placeholder: 'PREFIX', help: 'prefix of the .att tag' },
-  'local-image': { kind: 'boolean', help: 'IMAGE is the folder of an OCI layout; no socket is opened' },
+  ...LOCAL_IMAGE_FLAG,
+  ...REQUIRE_DIGEST_FLAG,
   ...IDENTITY_FLAGS,
   ...PKI_FLAGS,
   ...TRUST_FLAGS,
@@ -93,7 +91,7 @@ export const command: Command = defineCommand({
   name: 'verify-attestation',
   summary: 'Verify what was attested of images, and by whom',
   description:
-    'Finds the attestations of an image, in both formats and wherever they lie, exits 0 if one of the kind meets the expectation, and prints its envelope. ' +
+    'Finds the attestations of an image, in both formats and wherever they lie, exits 0 if one of the kind meets the expectation, and prints its envelope. With --policy all of the kind must that are by whom one expects, and all are printed. ' +
     'Exit codes are those of verify: 0 trusted, 2 could not find out, 10 nothing attested, 11 no such image, 12 attested and not accepted or of another type, 13 by keys only where an identity was asked.',
   usage: '[flags] --key KEY [--type TYPE] IMAGE...',
   arguments: { min: 1, name: 'image' },
@@ -105,118 +103,67 @@ export const command: Command = defineCommand({
   ],
   async run(context, images, flags) {
     const predicateType = demandedPredicateType(flags);
-    const opened = await Promise.all(
-      images.map((image) => openRepository(context, image, flags, { actions: 'pull', layout: flags['local-image'] })),
-    );
-    checkTagPrefix(flags);
-    if (flags['require-digest']) requireDigests(images, opened);
+    const opened = await openJudgedImages(context, images, flags);
     if (!flags['check-claims'])
       context.warn('--check-claims=false: an attestation in an .att tag passes that is about another image');
     const policies = await askedPolicies(context, flags);
     try {
-      return await verifyAll(context, { images, opened, policies, predicateType }, flags);
+      return await judgeAll(context, opened, { policies, predicateType }, flags);
     } finally {
       await policies.end();
     }
   },
 });
 
-/** What is asked, of which images. */
-interface Asked {
-  /** as they were typed */
-  readonly images: readonly string[];
-  readonly opened: readonly OpenedRepository[];
+/** What is asked of what is attested. */
+interface Content {
   readonly policies: AskedPolicies;
   readonly predicateType: string;
 }
 
-async function verifyAll(context: CommandContext, asked: Asked, flags: Flags): Promise<number> {
-  const { images, opened, policies, predicateType } = asked;
-  let { expectation, origin } = await expectationOf(context, flags, predicateType);
-  if (origin !== undefined && !context.json) context.stderr(`trust: ${origin.text}\n`);
-  const verdicts: ImageVerdict<Attestation>[] = [];
-  for (const [at, image] of images.entries()) {
-    const one = opened[at];
-    if (one === undefined) continue;
-    let verdict = await verifyOne(context, image, one, { expectation, policies }, flags);
-    if (mayBeOutdated(origin, rejectionCodes(verdict.verdict))) {
-      ({ expectation, origin } = await expectationOf(context, flags, predicateType, { fresh: true }));
-      verdict = await verifyOne(context, image, one, { expectation, policies }, flags);
-    }
-    if (verdict.verdict.kind === 'undecided') throwIfEnded(context.signal);
-    verdicts.push(verdict);
-    policies.warn();
-    report(context, verdict, { expectation, policies }, flags);
-  }
+async function judgeAll(
+  context: CommandContext,
+  images: readonly OpenedImage[],
+  { policies, predicateType }: Content,
+  flags: Flags,
+): Promise<number> {
+  const { 'check-claims': checkClaims, 'strict-predicate': strictPredicate } = flags;
+  const { verdicts, asked } = await judgeImages(context, images, {
+    async ask(options) {
+      const { signers, ...whence } = await loadExpectedSigners(context, flags, 'verify-attestation', options);
+      return { expectation: { signers, predicateType, strictPredicate, checkClaims }, ...whence };
+    },
+    async judge({ repository, target }, { expectation }) {
+      const { verifyAttestations } = await import('../../image/index.ts');
+      const options = await searchOptions(context, flags);
+      const maxSealBytes = maxAttachmentSize(context);
+      return verifyAttestations(repository, target, expectation, {
+        ...options,
+        ...(maxSealBytes === undefined ? {} : { limits: { maxSealBytes } }),
+        accept: ({ envelope }) => policies.refuses(envelope.payload),
+        unanimous: policies.names.length > 0,
+      });
+    },
+    report(verdict, { expectation }) {
+      policies.warn();
+      report(context, verdict, { expectation, policies }, flags);
+    },
+  });
   if (context.json) {
-    const document = verdictDocument(verdicts, context.warnings, expectation, origin, attestationDocument);
+    const document = verdictDocument(verdicts, context.warnings, asked.expectation, asked.origin, attestationDocument);
     writeJson(context, { ...document, policies: policies.names });
   }
   return exitCodeOfVerdicts(verdicts);
 }
 
-async function expectationOf(
-  context: CommandContext,
-  flags: Flags,
-  predicateType: string,
-  options?: TrustOptions,
-): Promise<{ readonly expectation: AttestationExpectation; readonly origin: TrustSource | undefined }> {
-  const { signers, origin } = await loadExpectedSigners(context, flags, 'verify-attestation', options);
-  const expectation = {
-    signers,
-    predicateType,
-    strictPredicate: flags['strict-predicate'],
-    checkClaims: flags['check-claims'],
-  };
-  return { expectation, origin };
-}
-
-function requireDigests(images: readonly string[], opened: readonly OpenedRepository[]): void {
-  const tagged = images.find((_, at) => opened[at]?.byDigest !== true);
-  if (tagged === undefined) return;
-  throw new CliError('usage', `${tagged} is named by a tag, and --require-digest asks for name@sha256:…`);
-}
-
-interface Demand {
-  readonly expectation: AttestationExpectation;
-  readonly policies: AskedPolicies;
-}
-
-/** What a signal interrupted is no answer; that the time was up is one. */
-function throwIfEnded(signal: AbortSignal): void {
-  if (signal.aborted && exitCodeOf(signal.reason) !== EXIT.undecided) signal.throwIfAborted();
-}
-
-async function verifyOne(
-  context: CommandContext,
-  image: string,
-  { repository, target }: OpenedRepository,
-  { expectation, policies }: Demand,
-  flags: Flags,
-): Promise<ImageVerdict<Attestation>> {
-  const { verifyAttestations } = await import('../../image/index.ts');
-  const evidence = await openEvidence(context, flags, 'pull');
-  const maxSealBytes = maxAttachmentSize(context);
-  const verdict = await verifyAttestations(repository, target, expectation, {
-    ...(evidence === undefined ? {} : { evidence }),
-    ...(flags['new-bundle-format'] ? {} : { formats: ['legacy'] }),
-    ...(maxSealBytes === undefined ? {} : { limits: { maxSealBytes } }),
-    all: flags.all,
-    tagPrefix: flags['attachment-tag-prefix'],
-    maxWorkers: flags['max-workers'],
-    accept: ({ envelope }) => policies.refuses(envelope.payload),
-  });
-  return { image, repository: repository.name, verdict };
-}
-
 function report(
   context: CommandContext,
   verdict: ImageVerdict<Attestation>,
-  { expectation, policies }: Demand,
+  { expectation, policies }: { readonly expectation: AttestationExpectation; readonly policies: AskedPolicies },
   flags: Flags,
 ): void {
   if (verdict.verdict.kind !== 'trusted') {
-    if (!context.json) context.stderr(explainAttestations(context, verdict, flags.type));
+    if (!context.json) context.stderr(explainAttestations(context, verdict, flags.type, policies.names));
     return;
   }
   for (const { faults, place } of verdict.verdict.seals)

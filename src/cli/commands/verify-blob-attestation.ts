@@ -1,26 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Artifact, SealCheck, SealExpectation, Statement } from '../../trust/index.ts';
+import { sealExpectation } from '../../image/index.ts';
+import type { Artifact, SealCheck, Statement } from '../../trust/index.ts';
 import { CliError } from '../cli-error.ts';
 import { defineCommand, type Command, type FlagValues } from '../command.ts';
 import type { CommandContext } from '../context.ts';
-import { describeArtifact, openBlob } from '../file/read-blob.ts';
+import { openBlob } from '../file/read-blob.ts';
 import { PREDICATE_TYPE_FLAG, STRICT_PREDICATE_FLAG } from '../flags/attestation.ts';
 import { demandedPredicateType } from '../flags/attested-content.ts';
 import { ATTESTATION_SUFFIX, readBlobSeal, type BlobSeal } from '../flags/blob-seal.ts';
 import { BLOB_VERIFY_FLAGS } from '../flags/blob-verify.ts';
 import { loadExpectedSigners, type LoadedSigners } from '../flags/expected-signers.ts';
 import { askedPolicies, PREDICATE_POLICY_FLAG, type AskedPolicies } from '../flags/predicate-policies.ts';
-import {
-  blobDocument,
-  codesOfCheck,
-  exitCodeOfBlob,
-  explainBlob,
-  type BlobRejection,
-  type BlobVerdict,
-} from '../output/blob-verdict.ts';
-import { writeJson } from '../output/json-document.ts';
+import type { TrustOptions } from '../flags/trust.ts';
+import { codesOfCheck, reportBlob, type BlobRejection, type BlobCheck } from '../output/blob-verdict.ts';
 import { warnOfFaults } from '../output/predicate-faults.ts';
-import { mayBeOutdated, trustDocument } from '../output/trust-origin.ts';
+import { judgeByLatest } from '../verdict/judge-by-latest.ts';
 
 const FLAGS = {
   ...BLOB_VERIFY_FLAGS,
@@ -72,39 +66,29 @@ export const command: Command = defineCommand({
     const wanted = demandedPredicateType(flags);
     const known = await artifactOf(context, name, flags);
     const policies = await askedPolicies(context, flags);
-    let asked = await loadExpectedSigners(context, flags, command.name);
+    const ask = (options?: TrustOptions): Promise<LoadedSigners> =>
+      loadExpectedSigners(context, flags, command.name, options);
+    const expected = await ask();
     const beside = { suffix: ATTESTATION_SUFFIX, command: command.name };
     const seal = await readBlobSeal(context, flags, name, beside);
     const artifact = known ?? (await statedArtifact(seal));
     const { verifyBundle } = await import('../../trust/index.ts');
-    let check = await verifyBundle(seal.bundle, artifact, expectationOf(asked));
-    if (mayBeOutdated(asked.origin, codesOfCheck(check))) {
-      asked = await loadExpectedSigners(context, flags, command.name, { fresh: true });
-      check = await verifyBundle(seal.bundle, artifact, expectationOf(asked));
-    }
-    let attested: Awaited<ReturnType<typeof policed>>;
+    const { asked, judged } = await judgeByLatest(expected, {
+      ask,
+      judge: ({ signers }) => verifyBundle(seal.bundle, artifact, sealExpectation(signers)),
+      codesOf: codesOfCheck,
+    });
+    let attested: Attested;
     try {
-      attested = await policed(await attestationOf(check, wanted, flags), seal, policies);
+      attested = await policed(await attestationOf(judged, wanted, flags), seal, policies);
     } finally {
       await policies.end();
     }
     policies.warn();
-    if (attested.statement !== undefined) await warnOf(context, attested.statement);
-    const verdict: BlobVerdict = {
-      blob: name === '' ? describeArtifact(artifact) : name,
-      digest: describeArtifact(artifact),
-      source: seal.source,
-      format: seal.format,
-      log: logOf(asked),
-      check: attested.check,
-      weakened: weakenings(asked, flags),
-    };
-    if (context.json) writeDocument(context, verdict, { ...attested, policies: policies.names }, asked);
-    else {
-      if (asked.origin !== undefined) context.stderr(`trust: ${asked.origin.text}\n`);
-      context.stderr(explainBlob(context, verdict));
-    }
-    return exitCodeOfBlob(verdict);
+    const { check, statement } = attested;
+    if (statement !== undefined) await warnOf(context, statement);
+    const said = { ...attestedDocument(statement), policies: policies.names };
+    return reportBlob(context, { name, artifact, seal, asked, check, checkClaims: flags['check-claims'] }, said);
   },
 });
 
@@ -132,14 +116,8 @@ async function statedArtifact({ bundle: { content }, source }: BlobSeal): Promis
   return stated;
 }
 
-function expectationOf({ signers }: LoadedSigners): SealExpectation {
-  return signers.kind === 'keys'
-    ? { keys: signers.keys, ...signers.evidence }
-    : { identities: signers.identities, ...signers.evidence };
-}
-
 interface Attested {
-  readonly check: BlobVerdict['check'];
+  readonly check: BlobCheck;
   /** of one that was accepted */
   readonly statement?: Statement;
 }
@@ -174,26 +152,7 @@ async function warnOf(context: CommandContext, { predicateType, predicate }: Sta
   warnOfFaults(context, checkPredicate(predicateType, predicate));
 }
 
-function writeDocument(
-  context: CommandContext,
-  verdict: BlobVerdict,
-  { statement, policies }: Pick<Attested, 'statement'> & { readonly policies: readonly string[] },
-  { origin }: LoadedSigners,
-): void {
-  const document = blobDocument(verdict, context.warnings, trustDocument(origin));
+function attestedDocument(statement: Statement | undefined): object {
   const { type, predicateType, predicate } = statement ?? { type: null, predicateType: null, predicate: null };
-  writeJson(context, { ...document, predicateType, statement: { type, predicate: predicate ?? null }, policies });
-}
-
-function logOf({ signers: { evidence } }: LoadedSigners): BlobVerdict['log'] {
-  if (evidence === undefined) return 'not checked';
-  return evidence.ignoreLog === true ? 'ignored' : 'verified';
-}
-
-function weakenings({ signers }: LoadedSigners, flags: Flags): readonly string[] {
-  return [
-    ...(flags['check-claims'] ? [] : ['claims-not-checked']),
-    ...(signers.evidence?.ignoreLog === true ? ['log-ignored'] : []),
-    ...(signers.kind === 'identities' && signers.evidence.ignoreScts === true ? ['certificate-log-ignored'] : []),
-  ];
+  return { predicateType, statement: { type, predicate: predicate ?? null } };
 }

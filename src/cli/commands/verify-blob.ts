@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
+import { sealExpectation } from '../../image/index.ts';
 import type { Artifact, Bundle, SealCheck, SealExpectation } from '../../trust/index.ts';
 import { CliError } from '../cli-error.ts';
 import { defineCommand, type Command, type FlagValues } from '../command.ts';
 import type { CommandContext } from '../context.ts';
-import { describeArtifact, openBlob, type Blob, type BlobDigest } from '../file/read-blob.ts';
+import { openBlob, type Blob, type BlobDigest } from '../file/read-blob.ts';
 import { readBlobSeal, type BlobSeal } from '../flags/blob-seal.ts';
 import { BLOB_VERIFY_FLAGS } from '../flags/blob-verify.ts';
-import { identityAsked, loadIdentities } from '../flags/identity.ts';
-import { loadPublicKeys } from '../flags/key.ts';
-import { loadEvidenceDemand, type DemandedEvidence, type TrustOptions } from '../flags/trust.ts';
-import { blobDocument, codesOfCheck, exitCodeOfBlob, explainBlob, type BlobVerdict } from '../output/blob-verdict.ts';
-import { writeJson } from '../output/json-document.ts';
-import { mayBeOutdated, trustDocument } from '../output/trust-origin.ts';
+import { loadSigners, type LoadedSigners } from '../flags/expected-signers.ts';
+import { identityAsked } from '../flags/identity.ts';
+import type { TrustOptions } from '../flags/trust.ts';
+import { codesOfCheck, reportBlob, type BlobCheck } from '../output/blob-verdict.ts';
+import { judgeByLatest } from '../verdict/judge-by-latest.ts';
 
 const FLAGS = {
   ...BLOB_VERIFY_FLAGS,
@@ -42,56 +42,23 @@ export const command: Command = defineCommand({
   ],
   async run(context, [name = ''], flags) {
     const blob = openBlob(context, name);
-    let asked = await expectationOf(context, flags);
+    const ask = (options?: TrustOptions): Promise<LoadedSigners> => expectedSigners(context, flags, options);
+    const expected = await ask();
     const seal = await readBlobSeal(context, flags, name);
-    let checked = await checkBlob(blob, seal, asked.expectation);
-    if (mayBeOutdated(asked.demanded?.origin, codesOfCheck(checked.check))) {
-      asked = await expectationOf(context, flags, { fresh: true });
-      checked = await checkBlob(blob, seal, asked.expectation);
-    }
-    const { artifact, check } = checked;
-    const verdict: BlobVerdict = {
-      blob: name,
-      digest: describeArtifact(artifact),
-      source: seal.source,
-      format: seal.format,
-      log: logOf(asked.demanded),
-      check: withoutAttestation(check),
-      weakened: weakenings(asked.demanded, flags),
-    };
-    if (context.json)
-      writeJson(context, blobDocument(verdict, context.warnings, trustDocument(asked.demanded?.origin)));
-    else {
-      if (asked.demanded?.origin !== undefined) context.stderr(`trust: ${asked.demanded.origin.text}\n`);
-      context.stderr(explainBlob(context, verdict));
-    }
-    return exitCodeOfBlob(verdict);
+    const { asked, judged } = await judgeByLatest(expected, {
+      ask,
+      judge: ({ signers }) => checkBlob(blob, seal, sealExpectation(signers)),
+      codesOf: ({ check }) => codesOfCheck(check),
+    });
+    const { artifact, check } = judged;
+    return reportBlob(context, { name, artifact, seal, asked, check: withoutAttestation(check) });
   },
 });
 
-interface Asked {
-  readonly expectation: SealExpectation;
-  readonly demanded: DemandedEvidence | undefined;
-}
-
-async function expectationOf(context: CommandContext, flags: Flags, options: TrustOptions = {}): Promise<Asked> {
-  const identity = identityAsked(flags);
-  if (flags.key.length > 0 && identity)
-    throw new CliError(
-      'usage',
-      'exactly one of: key reference (--key) or certificate identity (--certificate-identity or --certificate-identity-regexp), must be provided',
-    );
-  if (flags.key.length > 0) {
-    if (flags.certificate !== undefined)
-      throw new CliError('usage', '--key and --certificate both say whose signature it is: give one of them');
-    const keys = await loadPublicKeys(context, flags.key);
-    const demanded = await loadEvidenceDemand(context, flags, 'keys', options);
-    return { expectation: { keys, ...demanded?.evidence }, demanded };
-  }
-  const identities = await loadIdentities(context, flags);
-  const demanded = await loadEvidenceDemand(context, flags, 'identities', options);
-  if (demanded === undefined) throw new CliError('usage', 'verification of an identity needs a trusted root');
-  return { expectation: { identities, ...demanded.evidence }, demanded };
+function expectedSigners(context: CommandContext, flags: Flags, options?: TrustOptions): Promise<LoadedSigners> {
+  if (flags.key.length > 0 && !identityAsked(flags) && flags.certificate !== undefined)
+    throw new CliError('usage', '--key and --certificate both say whose signature it is: give one of them');
+  return loadSigners(context, flags, options);
 }
 
 interface Checked {
@@ -121,7 +88,7 @@ function digestOf({ content }: Bundle): BlobDigest {
 }
 
 /** An attestation about a file is no signature of it: an SBOM beside it says nothing of the file's being released. */
-function withoutAttestation(check: SealCheck): BlobVerdict['check'] {
+function withoutAttestation(check: SealCheck): BlobCheck {
   if (check.kind === 'rejected' || check.content.kind === 'bytes') return check;
   const { predicateType } = check.content.statement;
   if (predicateType === SIGN) return check;
@@ -130,16 +97,3 @@ function withoutAttestation(check: SealCheck): BlobVerdict['check'] {
 }
 
 const SIGN = 'https://sigstore.dev/cosign/sign/v1';
-
-function logOf(demanded: DemandedEvidence | undefined): BlobVerdict['log'] {
-  if (demanded === undefined) return 'not checked';
-  return demanded.evidence.ignoreLog === true ? 'ignored' : 'verified';
-}
-
-function weakenings(demanded: DemandedEvidence | undefined, flags: Flags): readonly string[] {
-  const ignoredScts = demanded?.evidence.ignoreScts === true && flags.key.length === 0;
-  return [
-    ...(demanded?.evidence.ignoreLog === true ? ['log-ignored'] : []),
-    ...(ignoredScts ? ['certificate-log-ignored'] : []),
-  ];
-}

@@ -5,7 +5,7 @@ import type { AttachedVsa, Decision, SummaryOptions, VerificationSummary } from 
 import { CliError } from '../cli-error.ts';
 import { defineCommand, type Command, type FlagValues } from '../command.ts';
 import type { CommandContext } from '../context.ts';
-import { EXIT, exitCodeOf } from '../exit-code.ts';
+import { EXIT, throwIfEnded } from '../exit-code.ts';
 import { writeFileAtomically } from '../file/write-file.ts';
 import { loadDecisionInputs, POLICY_FLAG, type DecisionInputs } from '../flags/decision.ts';
 import { KEY_FLAG } from '../flags/key.ts';
@@ -84,8 +84,7 @@ export const command: Command = defineCommand({
     const workload = flags.resource === '' ? undefined : await readWorkload(context, flags.resource);
     const now = context.now();
     const decision = await decide({ image, open: inputs.open, ...workload, summaries: 'ignore', now }, inputs.set);
-    // What a signal interrupted is no answer; that the time was up is one.
-    if (context.signal.aborted && exitCodeOf(context.signal.reason) !== EXIT.undecided) context.signal.throwIfAborted();
+    throwIfEnded(context.signal);
     const made = await make(context, flags, { decision, inputs, plan, now, formats: formatsOf(flags, given) });
     if (made.attached !== undefined) await writeSealFiles(context, files, made.attached.attested, plan?.certificate);
     if (made.statement !== undefined && flags.output !== '')
@@ -135,8 +134,7 @@ async function planOf(
   // With a key alone --trusted-root is for the policies, and for nobody else.
   const services = flags.key.length === 0 || asksForServices(flags);
   return planSigning(context, services ? flags : { ...flags, 'trusted-root': '' }, {
-    logVersions: formats.includes('legacy') ? [1] : [1, 2],
-    timestampCertificates: formats.includes('legacy'),
+    legacy: formats.includes('legacy'),
     given,
     stdinTaken: flags.policy.includes('-'),
   });

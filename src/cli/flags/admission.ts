@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { PullCredentials, ReloadedPolicies, SummaryKeeper, TlsSource } from '../../gate/index.ts';
-import { digestOf } from '../../oci/index.ts';
-import type { PolicySet } from '../../policy/index.ts';
+import { digestOf, type RemoteOptions } from '../../oci/index.ts';
+import type { PolicyFile, PolicySet } from '../../policy/index.ts';
 import { CliError } from '../cli-error.ts';
 import type { FlagValues } from '../command.ts';
 import type { CommandContext } from '../context.ts';
@@ -55,6 +56,9 @@ export const SUMMARY_FLAGS = {
   },
 } as const;
 
+/** what has not changed for so long is written to its end */
+const SETTLED_MS = 500;
+
 /** trusted roots are fetched anew now and then, whether a file changed or not */
 const TRUST_MS = 3_600_000;
 
@@ -76,8 +80,14 @@ export async function loadGatePolicies(
   const policies = reloadedPolicies({
     async load(): Promise<PolicySet | undefined> {
       const files = await readPolicyFiles(context, flags.policy, YAML_LIMITS.maxBytes);
-      const digest = JSON.stringify(files.map(({ name, bytes }) => [name, digestOf(bytes)]));
+      const digest = digestOfFiles(files);
       if (digest === read && context.now().getTime() - trusted < TRUST_MS) return undefined;
+      if (read !== '' && digest !== read) {
+        // Half of a file that is being written may be whole policies, without the strict one at its end.
+        await sleep(SETTLED_MS);
+        if (digestOfFiles(await readPolicyFiles(context, flags.policy, YAML_LIMITS.maxBytes)) !== digest)
+          return undefined;
+      }
       const trust = await loadPolicyTrust(context, flags, await decodePolicyDocuments(files));
       const set = await loadPolicies(files, trust);
       read = digest;
@@ -96,13 +106,26 @@ export async function loadGatePolicies(
   return policies;
 }
 
+function digestOfFiles(files: readonly PolicyFile[]): string {
+  return JSON.stringify(files.map(({ name, bytes }) => [name, digestOf(bytes)]));
+}
+
+/**
+ * How a gate reaches registries: not until it is told to end, but until the reviews are answered that ask for it; and what registries say by
+ * the way is not kept for ever.
+ */
+export function gateRemote(context: CommandContext, flags: FlagValues<typeof REGISTRY_FLAGS>): RemoteOptions {
+  const { signal: _, onWarning: _ignored, ...remote } = remoteOptions(context, flags, 'pull');
+  return remote;
+}
+
 /** The gate's own credentials, for all workloads. */
 export async function gateCredentials(
   context: CommandContext,
   flags: FlagValues<typeof REGISTRY_FLAGS>,
 ): Promise<PullCredentials> {
   const { sharedCredentials } = await import('../../gate/index.ts');
-  return sharedCredentials(remoteOptions(context, flags, 'pull'));
+  return sharedCredentials(gateRemote(context, flags));
 }
 
 /** A certificate in files. @throws CliError `usage` */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { CliError } from '../cli-error.ts';
 import type { CommandContext } from '../context.ts';
+import { readFile } from '../file/read-file.ts';
 
 const UNITS: Readonly<Record<string, number>> = {
   '': 1,
@@ -36,4 +37,17 @@ export function maxAttachmentSize({ env }: Pick<CommandContext, 'env'>): number 
     'usage',
     `COSIGN_MAX_ATTACHMENT_SIZE is '${value.slice(0, 40)}', expected bytes or a number with a unit, such as 64MiB`,
   );
+}
+
+/**
+ * Reads what is laid beside an image or attested of it, of that size at most.
+ *
+ * @param file `-` is standard input
+ * @param what names it in errors
+ * @throws as `readFile` and {@link maxAttachmentSize}
+ */
+export async function readAttachment(context: CommandContext, file: string, what: string): Promise<Uint8Array> {
+  const { ATTESTATION_LIMITS } = await import('../../image/index.ts');
+  const maxBytes = maxAttachmentSize(context) ?? ATTESTATION_LIMITS.maxSealBytes;
+  return file === '-' ? context.readStdin(maxBytes) : readFile(file, { cwd: context.cwd, what, maxBytes });
 }

@@ -35,7 +35,7 @@ export const ATTESTED_CONTENT_FLAGS = {
   },
 } as const;
 
-/** What `attest` and `provenance` have in common beside {@link ATTESTED_CONTENT_FLAGS}. */
+/** How an attestation of an image is made and laid. */
 export const ATTEST_FLAGS = {
   recursive: { kind: 'boolean', short: 'r', help: 'attest it of the images of an index as well' },
   replace: {
@@ -47,7 +47,6 @@ export const ATTEST_FLAGS = {
     help: 'make the attestation and lay it nowhere: to --bundle, or an envelope to stdout',
   },
   bundle: { kind: 'string', placeholder: 'FILE', help: 'write the bundle to FILE too' },
-  'require-digest': { kind: 'boolean', help: 'refuse an image that is named by a tag' },
   'record-creation-timestamp': { kind: 'boolean', help: 'keep the time in the config of an .att manifest' },
   'attachment-tag-prefix': { kind: 'string', default: '', placeholder: 'PREFIX', help: 'prefix of the .att tag' },
   'rekor-entry-type': {

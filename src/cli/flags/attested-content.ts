@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { ATTESTATION_LIMITS, type AttestedContent } from '../../image/index.ts';
+import type { AttestedContent } from '../../image/index.ts';
 import {
   checkPredicate,
   decodeStatement,
@@ -9,13 +9,13 @@ import {
   TrustError,
   type PredicateFault,
 } from '../../trust/index.ts';
+import type { Json } from '../../wire/index.ts';
 import { CliError } from '../cli-error.ts';
 import type { FlagValues } from '../command.ts';
 import type { CommandContext } from '../context.ts';
-import { readFile } from '../file/read-file.ts';
 import { warnOfFaults } from '../output/predicate-faults.ts';
 import { printable } from '../output/printable.ts';
-import { maxAttachmentSize } from './attachment-size.ts';
+import { readAttachment } from './attachment-size.ts';
 import type { ATTESTED_CONTENT_FLAGS, PREDICATE_TYPE_FLAG, STRICT_PREDICATE_FLAG } from './attestation.ts';
 
 type Flags = FlagValues<typeof ATTESTED_CONTENT_FLAGS> &
@@ -39,7 +39,7 @@ export async function loadAttestedContent(
     for (const other of ['predicate', 'type', 'statement-version'])
       if (given.has(other)) throw new CliError('usage', `--statement says all: leave --${other} out`);
     context.stderr(`Using statement from: ${sourceName(statement)}\n`);
-    const payload = await read(context, statement, 'statement');
+    const payload = await readAttachment(context, statement, 'statement');
     const decoded = decodeStatement(payload);
     judgePredicate(context, checkPredicate(decoded.predicateType, decoded.predicate), flags);
     return { kind: 'statement', payload };
@@ -48,11 +48,25 @@ export async function loadAttestedContent(
     throw new CliError('usage', 'at least one of the flags in the group [predicate statement] is required');
   const type = parsePredicateType(flags.type);
   context.stderr(`Using payload from: ${sourceName(file)}\n`);
-  const bytes = await read(context, file, 'predicate');
+  const bytes = await readAttachment(context, file, 'predicate');
   const predicate = readPredicate(type, { bytes, what: sourceName(file), now });
-  judgePredicate(context, checkPredicate(type.uri, predicate), flags);
-  const version = flags['statement-version'] === '1' ? '1' : '0.1';
-  return { kind: 'predicate', predicateType: type.uri, predicate, statementVersion: version };
+  return predicateContent(context, type.uri, predicate, flags);
+}
+
+/**
+ * A predicate as what is attested. What is wrong with it by the schema of its kind is warned of; `--strict-predicate` refuses.
+ *
+ * @throws TrustError `predicate-malformed`
+ */
+export function predicateContent(
+  context: Pick<CommandContext, 'warn'>,
+  predicateType: string,
+  predicate: Json,
+  flags: FlagValues<typeof STRICT_PREDICATE_FLAG> & { readonly 'statement-version': string },
+): AttestedContent & { readonly kind: 'predicate' } {
+  judgePredicate(context, checkPredicate(predicateType, predicate), flags);
+  const statementVersion = flags['statement-version'] === '1' ? '1' : '0.1';
+  return { kind: 'predicate', predicateType, predicate, statementVersion };
 }
 
 /** The predicate types that a verifying command accepts. @throws TrustError `predicate-type-unknown` */
@@ -61,7 +75,7 @@ export function demandedPredicateType({ type }: FlagValues<typeof PREDICATE_TYPE
 }
 
 /** Warns of faults, or refuses them. @throws TrustError `predicate-malformed` */
-export function judgePredicate(
+function judgePredicate(
   context: Pick<CommandContext, 'warn'>,
   faults: readonly PredicateFault[],
   flags: FlagValues<typeof STRICT_PREDICATE_FLAG>,
@@ -70,11 +84,6 @@ export function judgePredicate(
   if (first !== undefined && flags['strict-predicate'])
     throw new TrustError('predicate-malformed', `--strict-predicate: the predicate: ${describeFault(first)}`);
   warnOfFaults(context, faults);
-}
-
-async function read(context: CommandContext, file: string, what: string): Promise<Uint8Array> {
-  const maxBytes = maxAttachmentSize(context) ?? ATTESTATION_LIMITS.maxSealBytes;
-  return file === '-' ? context.readStdin(maxBytes) : readFile(file, { cwd: context.cwd, what, maxBytes });
 }
 
 function sourceName(file: string): string {

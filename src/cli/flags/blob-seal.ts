@@ -134,15 +134,18 @@ export async function readSealFile(context: Pick<CommandContext, 'cwd'>, file: s
     : { source: file, format: 'bundle', bundle: decodeBundle(bytes, file, { maxBytes: MAX_BUNDLE_BYTES }) };
 }
 
+/** Whether a blob is no file that something lies beside: standard input, or a digest. */
+export function isNameless(blob: string): boolean {
+  return blob === '' || blob === '-' || /^sha(?:256|384|512):/.test(blob);
+}
+
 function defaultBundle(context: CommandContext, blob: string, { suffix }: SealBeside): string | undefined {
   const name = `${blob}${suffix}`;
-  const nameless = blob === '' || blob === '-' || /^sha(?:256|384|512):/.test(blob);
-  return !nameless && existsSync(resolve(context.cwd, name)) ? name : undefined;
+  return !isNameless(blob) && existsSync(resolve(context.cwd, name)) ? name : undefined;
 }
 
 function missing(context: CommandContext, blob: string, { suffix, command }: SealBeside): CliError {
-  const nameless = blob === '' || blob === '-' || /^sha(?:256|384|512):/.test(blob);
-  const sought = nameless ? '' : `, and there is no ${blob}${suffix}`;
+  const sought = isNameless(blob) ? '' : `, and there is no ${blob}${suffix}`;
   return new CliError('usage', `no seal to verify: neither --bundle nor --signature was given${sought}`, {
     hint: `${context.program} ${command} --bundle FILE ${blob}`,
   });

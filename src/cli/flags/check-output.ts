@@ -71,7 +71,7 @@ export interface CheckEnding {
   readonly summaries: readonly LaidSummary[];
 }
 
-/** Writes a report in all forms: files first, all of them or none. @throws CliError `file-unwritable` */
+/** Writes a report in all forms: files first, all of them or none. The table is shown even where they cannot be written. @throws CliError `file-unwritable` */
 export async function writeCheck(
   context: CommandContext,
   outputs: readonly CheckOutput[],
@@ -83,8 +83,18 @@ export async function writeCheck(
   const files = texts.flatMap(({ file, text }) =>
     file === undefined ? [] : [{ path: resolve(context.cwd, file), bytes: Buffer.from(text), mode: 0o644 }],
   );
-  if (files.length > 0) replaceFiles(files);
-  for (const { file, text } of texts) if (file === undefined) context.stdout(text);
+  const show = (only?: Format): void => {
+    for (const { file, format, text } of texts)
+      if (file === undefined && (only ?? format) === format) context.stdout(text);
+  };
+  try {
+    if (files.length > 0) replaceFiles(files);
+  } catch (error) {
+    // what was decided took its time; a program would read an exit code there that this does not end with
+    show('table');
+    throw error;
+  }
+  show();
 }
 
 async function encode(

@@ -8,6 +8,7 @@ import type { CommandContext } from '../context.ts';
 import { printable } from '../output/printable.ts';
 import { BULLA_VERSION } from '../version.ts';
 import { openRepository, type RegistryFlagValues } from './registry.ts';
+import { SIGNING_FLAGS } from './signing.ts';
 import { planSigning, type SigningFlags, type SigningPlan } from './signing-plan.ts';
 
 /** Whether a check is put down in writing, beside the images. */
@@ -40,12 +41,24 @@ export async function planSummaries(
   flags: SummaryFlags,
   given: ReadonlySet<string>,
 ): Promise<SigningPlan | undefined> {
-  if (flags.vsa === '') return undefined;
+  if (flags.vsa === '') {
+    requireNoSigning(given);
+    return undefined;
+  }
   if (!URL.canParse(flags.vsa))
     throw new CliError('usage', `--vsa is '${flags.vsa.slice(0, 80)}', expected a URI that names this gate`);
   if (flags.kit !== '') throw new CliError('usage', '--vsa writes to the registry, and --kit opens no socket');
-  const demand = { logVersions: [1, 2], timestampCertificates: false, given, stdinTaken: true } as const;
-  return planSigning(context, flags, demand);
+  return planSigning(context, flags, { legacy: false, given, stdinTaken: true });
+}
+
+/** Policies say whose seals count: a key that decides nothing must not look as if it did. */
+function requireNoSigning(given: ReadonlySet<string>): void {
+  const shared: ReadonlySet<string> = new Set(['yes', 'trusted-root']);
+  const idle = ['key', ...Object.keys(SIGNING_FLAGS)].find((name) => given.has(name) && !shared.has(name));
+  if (idle === undefined) return;
+  throw new CliError('usage', `--${idle} is for signing verification summaries, and --vsa asks for none`, {
+    hint: 'whose seals count is said by the policies (--policy)',
+  });
 }
 
 /**

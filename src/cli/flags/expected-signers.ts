@@ -25,7 +25,7 @@ export interface LoadedSigners {
  * Who must have sealed, as the flags of a verifying command say: keys, or identities.
  *
  * @param command its name, for an example
- * @throws CliError `usage` where both or neither are given; as `loadIdentities`, `loadPublicKeys` and `loadEvidenceDemand`
+ * @throws CliError `usage` where neither is given; as {@link loadSigners}
  */
 export async function loadExpectedSigners(
   context: CommandContext,
@@ -33,22 +33,32 @@ export async function loadExpectedSigners(
   command: string,
   options: TrustOptions = {},
 ): Promise<LoadedSigners> {
-  const identity = identityAsked(flags);
-  if (flags.key.length > 0 && identity) {
-    throw new CliError(
-      'usage',
-      'exactly one of: key reference (--key) or certificate identity (--certificate-identity or --certificate-identity-regexp), must be provided',
-    );
-  }
-  if (identity) {
+  if (flags.key.length > 0 || identityAsked(flags)) return loadSigners(context, flags, options);
+  throw new CliError('usage', '--key is required: whose seal is expected?', {
+    hint: `for example: bulla ${command} --key cosign.pub IMAGE; or an identity: --certificate-identity and --certificate-oidc-issuer`,
+  });
+}
+
+/**
+ * The same, where no key is as much as an identity that is not named.
+ *
+ * @throws CliError `usage` where both are given; as `loadIdentities`, `loadPublicKeys` and `loadEvidenceDemand`
+ */
+export async function loadSigners(
+  context: CommandContext,
+  flags: Flags,
+  options: TrustOptions = {},
+): Promise<LoadedSigners> {
+  if (flags.key.length === 0) {
     const identities = await loadIdentities(context, flags);
     const { evidence, ...whence } = await loadEvidenceDemand(context, flags, 'identities', options);
     return { signers: { kind: 'identities', identities, evidence }, ...whence };
   }
-  if (flags.key.length === 0) {
-    throw new CliError('usage', '--key is required: whose seal is expected?', {
-      hint: `for example: bulla ${command} --key cosign.pub IMAGE; or an identity: --certificate-identity and --certificate-oidc-issuer`,
-    });
+  if (identityAsked(flags)) {
+    throw new CliError(
+      'usage',
+      'exactly one of: key reference (--key) or certificate identity (--certificate-identity or --certificate-identity-regexp), must be provided',
+    );
   }
   const keys = await loadPublicKeys(context, flags.key);
   const { evidence, ...whence } = (await loadEvidenceDemand(context, flags, 'keys', options)) ?? {};

@@ -7,7 +7,8 @@ import type { FlagValues } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { gateSettings, invalid, requireNamespace, webhookAddress, type WEBHOOK_FLAGS } from './gate-install.ts';
 import { loadPolicyTrust, type POLICY_TRUST_FLAGS } from './policy-trust.ts';
-import { remoteOptions, type REGISTRY_FLAGS } from './registry.ts';
+import { gateRemote } from './admission.ts';
+import type { REGISTRY_FLAGS } from './registry.ts';
 
 /** Which cluster a command speaks to. */
 export const KUBECONFIG_FLAGS = {
@@ -89,7 +90,7 @@ export async function connectGate(
   };
   if (flags['certificate-overlap'] < 1000) throw invalid('certificate-overlap', 'it', 'a second at least');
   const kept = flags['tls-cert'] === '' && (flags['in-cluster'] || settings.url !== undefined);
-  const { limits, ...remote } = remoteOptions(context, flags, 'pull');
+  const { limits, ...remote } = gateRemote(context, flags);
   return connectCluster({
     api,
     namespace,

@@ -9,6 +9,7 @@ import type { FlagValues } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { systemCode } from '../file/file-trouble.ts';
 import { readFile } from '../file/read-file.ts';
+import { printable } from '../output/printable.ts';
 
 /** Where images are looked for. */
 export const MANIFEST_FLAGS = {
@@ -78,13 +79,9 @@ function variableOf(pair: string): readonly [string, string] {
   throw new CliError('usage', `--variable is '${pair.slice(0, 80)}', expected NAME=VALUE`);
 }
 
+/** What cannot be looked at is read as a file, which says what is wrong with it. */
 function isFolder(path: string): boolean {
-  try {
-    return statSync(path).isDirectory();
-  } catch (error) {
-    if (systemCode(error) === undefined) throw error;
-    return false; // it is read as a file, which says what is wrong with it
-  }
+  return kindOfFile(path) === 'folder';
 }
 
 /** Images that a command line names, which must be in a registry: policies go by names. @throws CliError `usage` */
@@ -95,6 +92,26 @@ export function checkNames(images: readonly string[]): void {
       throw new CliError('usage', `${image.slice(0, 200)} has no name that policies know`, {
         hint: 'bulla policy explain --as NAME decides on an image in a layout',
       });
+  }
+}
+
+/** A file or folder that is named like an image was meant to be looked into, most likely: what is decided on is the image. */
+export function warnOfFiles(context: Pick<CommandContext, 'cwd' | 'warn'>, images: readonly string[]): void {
+  for (const image of images) {
+    const kind = kindOfFile(resolve(context.cwd, image));
+    if (kind !== undefined)
+      context.warn(`${printable(image)} is taken for an image, and there is a ${kind} of that name: -f looks into it`);
+  }
+}
+
+function kindOfFile(path: string): 'file' | 'folder' | undefined {
+  try {
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found === undefined) return undefined;
+    return found.isDirectory() ? 'folder' : 'file';
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return undefined; // longer than a name can be, or behind what may not be looked at
   }
 }
 

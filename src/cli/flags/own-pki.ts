@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { assembleTrustedRoot, decodeCertificates, type Certificate, type TrustedRoot } from '../../trust/index.ts';
+import { assembleTrustedRoot, type TrustedRoot } from '../../trust/index.ts';
 import { CliError } from '../cli-error.ts';
 import type { FlagValues } from '../command.ts';
 import type { CommandContext } from '../context.ts';
-import { readFile } from '../file/read-file.ts';
+import { readCertificates } from './certificate-file.ts';
 import type { PKI_FLAGS } from './pki.ts';
 
 type Flags = Partial<FlagValues<typeof PKI_FLAGS>>;
@@ -11,13 +11,10 @@ type Flags = Partial<FlagValues<typeof PKI_FLAGS>>;
 /** What these flags put in the place of a part of a trusted root. */
 export type OwnPki = Partial<Pick<TrustedRoot, 'certificateAuthorities' | 'timestampAuthorities'>>;
 
-const MAX_BYTES = 1024 * 1024;
-
 /**
  * The certificates that flags name.
  *
- * @throws CliError `usage` for flags that say two things, and for authorities that lead to no root; as `readFile`; TrustError as
- * `decodeCertificates`
+ * @throws CliError `usage` for flags that say two things, and for authorities that lead to no root; as `readCertificates`
  */
 export async function readOwnPki(context: CommandContext, flags: Flags): Promise<OwnPki> {
   const {
@@ -31,9 +28,11 @@ export async function readOwnPki(context: CommandContext, flags: Flags): Promise
   if (intermediates !== undefined && roots === undefined)
     throw new CliError('usage', '--ca-intermediates needs --ca-roots: nobody believes them by themselves');
   const authorities = await Promise.all(
-    [chain, roots, intermediates].map(async (file) => (file === undefined ? [] : readCertificates(context, file))),
+    [chain, roots, intermediates].map(async (file) =>
+      file === undefined ? [] : readCertificates(context, file, 'certificates'),
+    ),
   );
-  const timestampChain = stamps === undefined ? undefined : await readCertificates(context, stamps);
+  const timestampChain = stamps === undefined ? undefined : await readCertificates(context, stamps, 'certificates');
   const root = assembleTrustedRoot({
     authorities: authorities.flat(),
     ...(timestampChain === undefined ? {} : { timestampChain }),
@@ -45,14 +44,4 @@ export async function readOwnPki(context: CommandContext, flags: Flags): Promise
     ...(named === undefined ? {} : { certificateAuthorities: root.certificateAuthorities }),
     ...(stamps === undefined ? {} : { timestampAuthorities: root.timestampAuthorities }),
   };
-}
-
-async function readCertificates(
-  context: CommandContext,
-  file: string,
-): Promise<readonly [Certificate, ...Certificate[]]> {
-  return decodeCertificates(
-    await readFile(file, { cwd: context.cwd, what: 'certificates', maxBytes: MAX_BYTES }),
-    file,
-  );
 }

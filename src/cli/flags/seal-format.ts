@@ -32,20 +32,6 @@ export function formatsOf(
   return given.has('new-bundle-format') && !flags['new-bundle-format'] ? ['legacy'] : ['bundle'];
 }
 
-/**
- * Warns of an image that a tag names. The first line is cosign's; who moves the tag between the build and this command has the wrong image
- * sealed.
- *
- * @throws CliError `usage` with `--require-digest`
- */
-export function warnOfTag(context: CommandContext, image: string, requireDigest: boolean): void {
-  if (requireDigest)
-    throw new CliError('usage', `${image} is named by a tag, and --require-digest asks for name@sha256:…`);
-  context.warn(
-    `Image reference ${image} uses a tag, not a digest, to identify the image to sign. It is resolved once, now; if it may have moved since the build, seal name@sha256:… instead.`,
-  );
-}
-
 /** `SOURCE_DATE_EPOCH` makes what is written reproducible. @see https://reproducible-builds.org/specs/source-date-epoch/ */
 export function signingTime(context: Pick<CommandContext, 'env' | 'now'>): Date {
   const epoch = context.env['SOURCE_DATE_EPOCH'];

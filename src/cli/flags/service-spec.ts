@@ -2,6 +2,9 @@
 import { splitCommaValues } from '../arguments/comma-values.ts';
 import { CliError } from '../cli-error.ts';
 
+/** A flag that describes a service, and may be given several times. */
+export const SPEC = { kind: 'strings', split: false, placeholder: 'SPEC' } as const;
+
 /** What a service is described by on a command line: `url=https://…,start-time=2026-01-01T00:00:00Z`. */
 export interface ServiceSpec<Key extends string> {
   /** as it was typed, for errors */

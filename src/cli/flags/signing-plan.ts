@@ -24,10 +24,8 @@ export interface SigningPlan {
 
 /** What the plan is for. */
 export interface SigningDemand {
-  /** of Rekor; the legacy format has no place for an entry of the second */
-  readonly logVersions: readonly (1 | 2)[];
-  /** asks for the certificates of a timestamp authority, as cosign 2 keeps them */
-  readonly timestampCertificates: boolean;
+  /** in a format of cosign 2: it has no place for an entry of Rekor v2, and keeps the certificates of a timestamp authority */
+  readonly legacy: boolean;
   /** the flags that were on the command line */
   readonly given: ReadonlySet<string>;
   /** what stdin gives is not an answer to a question */

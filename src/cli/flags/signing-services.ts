@@ -22,8 +22,8 @@ export interface ResolvedServices {
 export interface ServiceDemand {
   /** a certificate is to be had */
   readonly certificate: boolean;
-  /** of Rekor; the legacy format has no place for an entry of the second */
-  readonly logVersions: readonly (1 | 2)[];
+  /** in a format of cosign 2, which has no place for an entry of Rekor v2 */
+  readonly legacy: boolean;
   /** the flags that were on the command line */
   readonly given: ReadonlySet<string>;
 }
@@ -73,8 +73,8 @@ async function readSigningConfig(context: CommandContext, file: string): Promise
 }
 
 function choose(context: CommandContext, config: SigningConfig, demand: ServiceDemand): SigningServices {
-  const { certificate, logVersions } = demand;
-  return chooseSigningServices(config, { now: context.now(), certificate, logVersions });
+  const { certificate, legacy } = demand;
+  return chooseSigningServices(config, { now: context.now(), certificate, logVersions: legacy ? [1] : [1, 2] });
 }
 
 async function byAddress(

@@ -117,7 +117,7 @@ async function witnessesOf(
   context: CommandContext,
   flags: SigningFlags,
   { services, trustedRoot }: ResolvedServices,
-  { timestampCertificates }: SigningDemand,
+  { legacy }: SigningDemand,
   http: HttpClient,
 ): Promise<readonly Witness[]> {
   const { logs, timestampAuthorities } = services;
@@ -125,7 +125,10 @@ async function witnessesOf(
   const tls = await timestampTls(context, flags);
   const clockClient = tls === undefined ? http : openServiceClient(context, tls);
   return [
-    ...openWitnesses({ logs: [], timestampAuthorities }, { http: clockClient, timestampCertificates, ...known }),
+    ...openWitnesses(
+      { logs: [], timestampAuthorities },
+      { http: clockClient, timestampCertificates: legacy, ...known },
+    ),
     ...openWitnesses({ logs, timestampAuthorities: [] }, { http, ...known }),
   ];
 }

@@ -4,9 +4,11 @@ import {
   decodeCertificates,
   decodePublicKey,
   decodeTrustedRoot,
+  TrustError,
   type RootParts,
   type TrustedRoot,
 } from '../../trust/index.ts';
+import { WireError } from '../../wire/index.ts';
 import type { CommandContext } from '../context.ts';
 import { readFile } from '../file/read-file.ts';
 
@@ -16,9 +18,19 @@ const MAX_PEM_BYTES = 1024 * 1024;
 /** The trusted root in a file; warns of what it lists and is not used here. @throws as `readFile` and `decodeTrustedRoot` */
 export async function readTrustedRoot(context: CommandContext, file: string): Promise<TrustedRoot> {
   const bytes = await readFile(file, { cwd: context.cwd, what: 'trusted root', maxBytes: MAX_ROOT_BYTES });
-  const root = decodeTrustedRoot(bytes, file);
+  const root = rootIn(bytes, file);
   for (const { what, reason } of root.skipped) context.warn(`${what} is passed over: ${reason}`);
   return root;
+}
+
+/** A file that is no JSON is for who named it to mend, as one with wrong content is. */
+function rootIn(bytes: Uint8Array, file: string): ReturnType<typeof decodeTrustedRoot> {
+  try {
+    return decodeTrustedRoot(bytes, file);
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error;
+    throw new TrustError('trusted-root-malformed', error.message, { cause: error });
+  }
 }
 
 /** Variables that each name a file with one part of a trusted root. */

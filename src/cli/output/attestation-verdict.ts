@@ -5,17 +5,19 @@ import type { CommandContext } from '../context.ts';
 import { printable } from './printable.ts';
 import type { ImageVerdict } from './verdict-exit-code.ts';
 import { sealDocument } from './verdict-json.ts';
-import { explainVerdict } from './verdict-text.ts';
+import { explainVerdict, type VerdictWords } from './verdict-text.ts';
 
 /**
  * An answer other than *trusted*, for people, in cosign's words.
  *
  * @param type as it was asked for
+ * @param policies that must approve of all, as they were typed
  */
 export function explainAttestations(
   context: Pick<CommandContext, 'color'>,
   verdict: ImageVerdict<Attestation>,
   type: string,
+  policies: readonly string[] = [],
 ): string {
   const others = otherTypes(verdict.verdict);
   const refused =
@@ -31,6 +33,7 @@ export function explainAttestations(
     },
     thing: 'attestation',
     done: 'attested',
+    ...(policies.length === 0 ? {} : dissent(verdict.verdict)),
     how: `attest it with: bulla attest --key cosign.key --type ${printable(type)} --predicate FILE IMAGE@DIGEST`,
   });
 }
@@ -41,6 +44,15 @@ function otherTypes(verdict: Verdict<Attestation>): readonly string[] {
   return found.every(({ code }) => code === 'predicate-type-mismatch')
     ? [...new Set(found.map((rejection) => rejection.found))].slice(0, 10)
     : [];
+}
+
+/** Where all must pass: that some did not. */
+function dissent({ rejected }: Verdict): Pick<VerdictWords, 'noneAccepted'> {
+  const count = rejected.filter(({ code }) => code === 'predicate-refused' || code === 'predicate-malformed').length;
+  if (count === 0) return {};
+  const some =
+    count === 1 ? 'one attestation by whom one expects does' : `${count} attestations by whom one expects do`;
+  return { noneAccepted: `${some} not pass, and all must` };
 }
 
 /** An accepted attestation in JSON: what a seal has, and what was attested. */

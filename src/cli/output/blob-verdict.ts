@@ -1,18 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { Rejection, SealCheck } from '../../trust/index.ts';
-import { EXIT } from '../exit-code.ts';
+import { weakeningsOf } from '../../image/index.ts';
+import type { Artifact, Rejection, SealCheck } from '../../trust/index.ts';
 import type { CommandContext } from '../context.ts';
+import { EXIT } from '../exit-code.ts';
+import { describeArtifact } from '../file/read-blob.ts';
+import type { BlobSeal } from '../flags/blob-seal.ts';
+import type { LoadedSigners } from '../flags/expected-signers.ts';
+import { writeJson } from './json-document.ts';
 import { printable } from './printable.ts';
 import { style } from './style.ts';
-import { evidenceDocument, signerDocument } from './verdict-json.ts';
+import { trustDocument } from './trust-origin.ts';
+import { evidenceDocument, logWordOf, signerDocument, type LogWord } from './verdict-json.ts';
 
 /** Why a blob is not sealed by whom one expects: what trust says, that it is an attestation, and what is wrong with that. */
 export type BlobRejection = Omit<Rejection, 'code'> & {
   readonly code: Rejection['code'] | 'predicate-type-mismatch' | 'predicate-malformed' | 'predicate-refused';
 };
 
-/** What became of a blob. */
-export interface BlobVerdict {
+/** What became of the seal of a blob. */
+export type BlobCheck =
+  | Extract<SealCheck, { kind: 'accepted' }>
+  | { readonly kind: 'rejected'; readonly rejection: BlobRejection };
+
+/** What is said of a blob. */
+interface BlobVerdict {
   /** as it was typed */
   readonly blob: string;
   /** `sha256:…` */
@@ -20,15 +31,50 @@ export interface BlobVerdict {
   /** the file that the seal was read from */
   readonly source: string;
   readonly format: 'bundle' | 'legacy';
-  readonly log: 'verified' | 'ignored' | 'not checked';
-  readonly check:
-    | Extract<SealCheck, { kind: 'accepted' }>
-    | { readonly kind: 'rejected'; readonly rejection: BlobRejection };
+  readonly log: LogWord;
+  readonly check: BlobCheck;
   readonly weakened: readonly string[];
 }
 
+/** What a seal was judged by, and what became of it. */
+interface JudgedBlob {
+  /** as it was typed; empty where its digest alone was given */
+  readonly name: string;
+  readonly artifact: Artifact;
+  readonly seal: BlobSeal;
+  readonly asked: LoadedSigners;
+  readonly check: BlobCheck;
+  /** false where any blob will do */
+  readonly checkClaims?: boolean;
+}
+
+/**
+ * Says what became of a blob: on stderr, or in JSON on stdout. The shape of that is documented in docs/cli.md and kept.
+ *
+ * @param more what else the document has
+ * @returns the exit code
+ */
+export function reportBlob(context: CommandContext, judged: JudgedBlob, more: object = {}): number {
+  const { origin } = judged.asked;
+  const verdict = verdictOf(judged);
+  if (context.json) {
+    writeJson(context, { ...blobDocument(verdict, context.warnings, trustDocument(origin)), ...more });
+  } else {
+    if (origin !== undefined) context.stderr(`trust: ${origin.text}\n`);
+    context.stderr(explainBlob(context, verdict));
+  }
+  return exitCodeOfBlob(verdict);
+}
+
+function verdictOf({ name, artifact, seal, asked: { signers }, check, checkClaims = true }: JudgedBlob): BlobVerdict {
+  const digest = describeArtifact(artifact);
+  const { source, format } = seal;
+  const weakened = weakeningsOf({ signers, checkClaims });
+  return { blob: name === '' ? digest : name, digest, source, format, log: logWordOf(signers), check, weakened };
+}
+
 /** What the process ends with. */
-export function exitCodeOfBlob({ check }: BlobVerdict): number {
+function exitCodeOfBlob({ check }: BlobVerdict): number {
   if (check.kind === 'accepted') return EXIT.ok;
   return check.rejection.code === 'key-material' ? EXIT.keySealsOnly : EXIT.noneAccepted;
 }
@@ -39,7 +85,7 @@ export function codesOfCheck(check: SealCheck): readonly string[] {
 }
 
 /** For people, on stderr. The first line of a blob that holds is cosign's: pipelines look for it. */
-export function explainBlob(context: Pick<CommandContext, 'color'>, verdict: BlobVerdict): string {
+function explainBlob(context: Pick<CommandContext, 'color'>, verdict: BlobVerdict): string {
   const { check, log } = verdict;
   const paint = style(context.color);
   if (check.kind === 'accepted') {
@@ -60,8 +106,7 @@ export function explainBlob(context: Pick<CommandContext, 'color'>, verdict: Blo
   return `${paint.red('Error:')} ${refusal}: ${whose}: ${why}\n`;
 }
 
-/** What `verify-blob --json` writes. The shape is documented in docs/cli.md and kept. */
-export function blobDocument(verdict: BlobVerdict, warnings: readonly string[], trust: object | null): object {
+function blobDocument(verdict: BlobVerdict, warnings: readonly string[], trust: object | null): object {
   const { blob, digest, source, format, log, check, weakened } = verdict;
   return {
     exitCode: exitCodeOfBlob(verdict),

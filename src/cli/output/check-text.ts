@@ -19,7 +19,19 @@ export function checkText({ color }: Pick<CommandContext, 'color'>, report: Chec
   if (passedOver.length > 0) counts.push(`no manifests: ${counted(passedOver.length, 'file')}`);
   const found = images.length === 0 ? 'no image was found' : counted(images.length, 'image');
   lines.push(`${mark(report.outcome, paint)} ${found}: ${counts.join(', ')}`);
+  lines.push(...hintsOf(report).map((hint) => `${paint.dim('hint:')} ${hint}`));
   return `${lines.join('\n')}\n`;
+}
+
+/** What to do next, where what was found does not say it by itself. */
+function hintsOf({ images, faults, outcome }: CheckReport): readonly string[] {
+  const hints: string[] = [];
+  if (images.some(({ decision: { code, outcome: one } }) => code === 'no-policy-matches' && one === 'refused'))
+    hints.push('bulla policy check FILE lists the images that policies are about');
+  if (faults.some(({ severity, code }) => severity === 'error' && code === 'variable-unset'))
+    hints.push('--variable NAME=VALUE gives a variable a value');
+  if (images.length === 0 && outcome !== 'trusted') hints.push('--allow-empty, if nothing that names an image is well');
+  return hints;
 }
 
 /** @example counted(1, 'image') // '1 image' */
@@ -42,8 +54,10 @@ export function faultsText({ color }: Pick<CommandContext, 'color'>, faults: rea
 /** One image, with its reasons where it is not trusted. */
 export function imageLines({ decision, found }: CheckedImage, paint: Style): readonly string[] {
   const { image, digest, outcome, message, policies, warnings, nearest, cause } = decision;
-  const places = found.slice(0, MAX_PLACES).map(({ place }) => `${shown(place.file)}:${place.line}:${place.column}`);
-  if (found.length > MAX_PLACES) places.push(`and ${found.length - MAX_PLACES} more`);
+  // what an anchor stands for is in one place, however often it is run
+  const all = [...new Set(found.map(({ place }) => `${shown(place.file)}:${place.line}:${place.column}`))];
+  const places = all.slice(0, MAX_PLACES);
+  if (all.length > MAX_PLACES) places.push(`and ${all.length - MAX_PLACES} more`);
   const lines = [`${mark(outcome, paint)} ${paint.bold(shown(image))} ${outcome}`];
   if (digest !== undefined && !image.endsWith(digest)) lines.push(`    ${paint.dim(digest)}`);
   if (places.length > 0) lines.push(`    ${paint.dim(`at ${places.join(', ')}`)}`);

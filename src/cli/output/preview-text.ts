@@ -33,7 +33,8 @@ export function previewText({ color }: Pick<CommandContext, 'color'>, { images, 
     for (const image of changed) lines.push(...imageLines(image));
   }
   const all = (Object.keys(TITLES) as PreviewChange[]).map((change) => `${counts[change]} ${change}`);
-  lines.push(`${counted(images.length, 'image')}: ${all.join(', ')}`);
+  const found = images.length === 0 ? 'no image was found' : counted(images.length, 'image');
+  lines.push(`${found}: ${all.join(', ')}`);
   return `${lines.join('\n')}\n`;
 }
 

@@ -2,7 +2,7 @@
 import type { ScanReport } from '../../gate/index.ts';
 import { decisionDocument } from './decision-json.ts';
 
-/** A scan in JSON. The shape is documented in docs/kubernetes.md and kept. */
+/** A scan in JSON. The shape is documented in docs/cli.md and kept. */
 export function scanDocument({ outcome, images }: ScanReport, unread: readonly string[], exitCode: number): object {
   return {
     exitCode,

@@ -10,20 +10,7 @@ export interface TrustSource {
   readonly kept?: boolean;
 }
 
-/** Rejections that a newer trusted root may lift: somebody is unknown who may have joined since. */
-const UNKNOWN: ReadonlySet<string> = new Set([
-  'certificate-issuer-unknown',
-  'sct-log-unknown',
-  'log-unknown',
-  'timestamp-signer-unknown',
-]);
-
-/** Whether it is worth asking for a newer trusted root than this one, after seals were rejected for these reasons. */
-export function mayBeOutdated(source: TrustSource | undefined, codes: readonly string[]): boolean {
-  return source?.kept === true && codes.some((code) => UNKNOWN.has(code));
-}
-
-/** The same in JSON; null where the command line or a variable named a file, or nothing was needed. */
+/** Where a trusted root came from, in JSON; null where the command line or a variable named a file, or nothing was needed. */
 export function trustDocument(source: TrustSource | undefined): object | null {
   return source === undefined ? null : { description: source.text, ...source.document };
 }

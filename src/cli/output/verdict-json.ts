@@ -1,14 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
-import { logCheckOf, type Expectation, type LogCheck, type Rejection, type Seal } from '../../image/index.ts';
+import {
+  logCheckOf,
+  type Expectation,
+  type ExpectedSigners,
+  type LogCheck,
+  type Rejection,
+  type Seal,
+} from '../../image/index.ts';
 import type { Json } from '../../wire/index.ts';
 import { trustDocument, type TrustSource } from './trust-origin.ts';
 import { exitCodeOfVerdict, exitCodeOfVerdicts, type ImageVerdict } from './verdict-exit-code.ts';
 
-const LOG: Readonly<Record<LogCheck, string>> = {
+/** What became of the log, in words. */
+export type LogWord = 'verified' | 'ignored' | 'not checked';
+
+const LOG: Readonly<Record<LogCheck, LogWord>> = {
   verified: 'verified',
   ignored: 'ignored',
   'not-checked': 'not checked',
 };
+
+/** What becomes of the log where these signers are expected. */
+export function logWordOf(signers: ExpectedSigners): LogWord {
+  return LOG[logCheckOf(signers)];
+}
 
 /**
  * What `verify --json` and `verify-attestation --json` write. The shape is documented in docs/cli.md and kept.
@@ -22,7 +37,7 @@ export function verdictDocument<S extends Seal>(
   origin?: TrustSource,
   describe: (seal: S) => object = sealDocument,
 ): object {
-  const log = LOG[logCheckOf(signers)];
+  const log = logWordOf(signers);
   return {
     exitCode: exitCodeOfVerdicts(verdicts),
     images: verdicts.map((verdict) => imageDocument(verdict, log, describe)),

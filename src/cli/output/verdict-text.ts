@@ -17,6 +17,8 @@ export interface VerdictWords {
   readonly done: string;
   /** how to do it */
   readonly how: string;
+  /** why what was found is not enough; unless told, that none of it is accepted */
+  readonly noneAccepted?: string;
 }
 
 const SIGNATURE_WORDS: VerdictWords = {
@@ -66,7 +68,7 @@ function headline(
   verdict: Exclude<Verdict, { kind: 'trusted' }>,
   name: string,
   repository: string,
-  { reasons, thing, done }: VerdictWords,
+  { reasons, thing, done, noneAccepted }: VerdictWords,
 ): string {
   if (verdict.kind === 'undecided') {
     return `undecided: ${name}: could not find out who ${done} it: ${printable(verdict.cause.message)} [${verdict.cause.code}]`;
@@ -75,7 +77,11 @@ function headline(
   if (verdict.reason === 'image-missing') return `${reason}: ${name}: ${repository} has no such image`;
   if (verdict.reason === 'nothing-found') return `${reason}: ${name}: nobody ${done} this digest`;
   const count = verdict.rejected.filter(({ code }) => code !== 'not-attestation').length;
-  return `${reason}: ${name}: ${count === 1 ? `one ${thing} was found, and it is not accepted` : `${count} ${thing}s were found, and none is accepted`}`;
+  const found =
+    count === 1
+      ? `one ${thing} was found, and it is not accepted`
+      : `${count} ${thing}s were found, and none is accepted`;
+  return `${reason}: ${name}: ${noneAccepted ?? found}`;
 }
 
 function whyNot({ code, found, expected }: Rejection): string {

@@ -6,6 +6,7 @@ import {
   isLockPath,
   LOCK_LIMITS,
   MANIFEST_LIMITS,
+  PinError,
   readManifestFolder,
   type Lock,
   type ManifestFault,
@@ -47,7 +48,23 @@ export async function readLockFile({ cwd }: Pick<CommandContext, 'cwd'>, shown: 
   if (found === undefined) return { ...about, text: undefined, lock: undefined };
   if (!found.isFile()) throw new CliError('usage', `${shown} is not a regular file, expected the lock`);
   const bytes = await readFile(join(folder, name), { cwd, what: 'lock', maxBytes: LOCK_LIMITS.maxBytes });
-  return { ...about, lock: decodeLock(bytes), text: new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes) };
+  const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes);
+  return { ...about, lock: lockOf(bytes, text, shown), text };
+}
+
+/** Two branches that pin make a conflict in the lock as a rule; what is in it is made anew by either. */
+function lockOf(bytes: Uint8Array, text: string, shown: string): Lock {
+  if (/^(?:<{7}|>{7})(?: |$)/m.test(text)) {
+    throw new CliError('usage', `${shown} has a conflict of two branches in it`, {
+      hint: `take it as it is on either (git checkout --ours ${shown}), and bulla pin writes what is pinned now`,
+    });
+  }
+  try {
+    return decodeLock(bytes);
+  } catch (error) {
+    if (!(error instanceof PinError)) throw error;
+    throw new PinError(error.code, `${shown}: ${error.message}`, { cause: error });
+  }
 }
 
 /**

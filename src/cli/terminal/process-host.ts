@@ -22,6 +22,7 @@ export function processHost(): Host {
     askHidden: async (question) => (await import('./ask.ts')).askHidden(question),
     askYesNo: async (question) => (await import('./ask.ts')).askYesNo(question),
     onSignal,
+    onHangUp,
     forbidNetwork,
   };
 }
@@ -43,6 +44,11 @@ function onSignal(listener: (signal: EndingSignal) => void): () => void {
     process.off('SIGINT', listener);
     process.off('SIGTERM', listener);
   };
+}
+
+function onHangUp(listener: () => void): () => void {
+  process.on('SIGHUP', listener);
+  return () => process.off('SIGHUP', listener);
 }
 
 /** The second lock: commands refuse before they get here. */
