@@ -1,21 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-import { fork, spawnSync, type ChildProcess } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { join } from 'node:path';
 import { digestOf } from '../src/oci/index.ts';
 import { decodePrivateKey, keySigner } from '../src/trust/index.ts';
-import type { TlsMaterial } from '../src/wire/index.ts';
 import { farRegistry, NAME, policyOf, review, ROUND_TRIP_MS, type Far } from './admission-ground.ts';
-import type { AdmissionCount, AdmissionLoad } from './admission-load.ts';
-import { numberedManifest, type ServerTask, type ServerUsage } from './admission-server.ts';
+import { prepareServer, Server, type Untold } from './admission-process.ts';
+import { numberedManifest } from './admission-server.ts';
 import type { Row, Table } from './report.ts';
 
 const SECONDS = 4;
 const CONNECTIONS = 16;
 const MIB = 1024 * 1024;
 const STORM = 1000;
-/** as the chart runs it: the runtime collects garbage before its memory is large, not after */
-const RUNTIME = ['--expose-gc', '--max-old-space-size=192', '--max-semi-space-size=4'];
 
 /**
  * What a Kubernetes cluster waits for: reviews from memory beside a bare HTTPS server, reviews that have to ask a registry that is 30 ms away,
@@ -25,78 +20,9 @@ const RUNTIME = ['--expose-gc', '--max-old-space-size=192', '--max-semi-space-si
  */
 export async function admissionBench(rounds: number, digests: number): Promise<readonly Table[]> {
   await using stack = new AsyncDisposableStack();
+  await prepareServer(stack);
   const far = await farRegistry(stack);
   return [await throughput(far), await latencies(far), await cold(far, Math.min(rounds, 15)), await memory(digests)];
-}
-
-/** A task, to which the certificate is still to be added. */
-type Untold = ServerTask extends infer Task ? (Task extends unknown ? Omit<Task, 'tls'> : never) : never;
-
-/** Nobody checks it; made once. */
-let certificate: TlsMaterial | undefined;
-
-function makeCertificate(): TlsMaterial {
-  const wanted = [
-    '-subj',
-    '/CN=localhost',
-    '-days',
-    '3',
-    '-nodes',
-    '-newkey',
-    'ec',
-    '-pkeyopt',
-    'ec_paramgen_curve:P-256',
-  ];
-  const made = spawnSync('openssl', ['req', '-x509', '-keyout', '-', '-out', '-', ...wanted], { encoding: 'utf8' });
-  const [key] = /-----BEGIN PRIVATE KEY-----[\s\S]+?-----END PRIVATE KEY-----\n/.exec(made.stdout) ?? [];
-  const [cert] = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----\n/.exec(made.stdout) ?? [];
-  if (key === undefined || cert === undefined) throw new Error(`openssl made no certificate: ${made.stderr}`);
-  return { cert, key };
-}
-
-/** A server in a process of its own. */
-class Server {
-  readonly #process: ChildProcess;
-  readonly port: number;
-
-  private constructor(child: ChildProcess, port: number) {
-    this.#process = child;
-    this.port = port;
-  }
-
-  static async start(task: Untold): Promise<Server> {
-    const child = fork(join(import.meta.dirname, 'admission-server.ts'), { execArgv: RUNTIME });
-    child.send({ ...task, tls: (certificate ??= makeCertificate()) });
-    const { port } = (await reply(child)) as { port: number };
-    return new Server(child, port);
-  }
-
-  async usage(): Promise<ServerUsage> {
-    this.#process.send('usage');
-    return (await reply(this.#process)) as ServerUsage;
-  }
-
-  async ask(load: Omit<AdmissionLoad, 'port' | 'path'> & { readonly path?: string }): Promise<AdmissionCount> {
-    const client = fork(join(import.meta.dirname, 'admission-load.ts'));
-    client.send({ path: '/validate?timeout=30s', ...load, port: this.port } satisfies AdmissionLoad);
-    return (await reply(client)) as AdmissionCount;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#process.disconnect();
-    await new Promise((done) => this.#process.once('exit', done));
-  }
-}
-
-async function reply(child: ChildProcess): Promise<unknown> {
-  const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-  const ended = (code: number | null): void => reject(new Error(`a process ended with ${code}`));
-  child.once('exit', ended);
-  child.once('message', (message) => {
-    child.off('exit', ended);
-    resolve(message);
-  });
-  return promise;
 }
 
 function share(all: readonly number[], of: number): number {
