@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // A gate, or a bare HTTPS server to compare with, as its parent tells it to. Its own process, so that its time and memory are its own.
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import { signImage } from '../src/image/index.ts';
 import { createAdmissionGate, serveAdmission, sharedCredentials, type PullCredentials } from '../src/gate/index.ts';
@@ -54,6 +55,12 @@ async function start(task: ServerTask): Promise<number> {
   verdicts = () => gate.state().verdicts;
   const source = { current: async () => task.tls, watch: () => () => undefined };
   return (await serveAdmission({ gate, host: '127.0.0.1', port: 0, tls: source })).address.port;
+}
+
+/** In bytes. What `resourceUsage` says begins with the peak of the process that started this one, which the kernel keeps through `exec`. */
+function peakMemory(): number {
+  const [, kib] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
+  return kib === undefined ? process.resourceUsage().maxRSS * 1024 : Number(kib) * 1024;
 }
 
 /** Reads a review and answers it, and that is all. */
@@ -145,11 +152,10 @@ if (import.meta.main)
     if (message === 'usage') {
       globalThis.gc?.();
       const { user, system } = process.cpuUsage();
-      const { maxRSS } = process.resourceUsage();
       const usage: ServerUsage = {
         cpu: user + system,
         memory: process.memoryUsage.rss(),
-        peak: maxRSS * 1024,
+        peak: peakMemory(),
         verdicts: verdicts(),
       };
       process.send?.(usage);
