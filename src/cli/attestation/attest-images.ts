@@ -11,7 +11,7 @@ import { envelopeLine } from '../output/envelope-line.ts';
 import { laidText } from '../output/made-seals.ts';
 import { printable } from '../output/printable.ts';
 import { checkSealFiles, type SealFiles } from '../output/seal-files.ts';
-import { lookAhead, openImagesToSeal, sealImages, sealOptions } from '../seal/seal-images.ts';
+import { lookUp, openImagesToSeal, sealImages, sealOptions } from '../seal/seal-images.ts';
 
 /**
  * Attests something of images, as the flags say.
@@ -47,8 +47,15 @@ export async function attestImages(
     return content === undefined ? [] : [{ ...image, content }];
   });
   const { attestImage, sealSubjects } = await import('../../image/index.ts');
-  const subjectsOf = lookAhead(attested, ({ repository, target }) => sealSubjects(repository, target, flags.recursive));
-  const plan = await planSigning(context, flags, { legacy: formats.includes('legacy'), given, stdinTaken });
+  const { begin, subjectsOf } = lookUp(attested, ({ repository, target }) =>
+    sealSubjects(repository, target, flags.recursive),
+  );
+  const plan = await planSigning(context, flags, {
+    legacy: formats.includes('legacy'),
+    given,
+    stdinTaken,
+    meanwhile: begin,
+  });
   const options = await optionsOf(context, flags, { formats, now, plan });
   return sealImages(context, attested, {
     plan,

@@ -11,7 +11,7 @@ import { planSigning } from '../flags/signing-plan.ts';
 import { SIGNING_FLAGS } from '../flags/signing.ts';
 import { laidText } from '../output/made-seals.ts';
 import { checkSealFiles } from '../output/seal-files.ts';
-import { lookAhead, openImagesToSeal, sealImages, sealOptions } from '../seal/seal-images.ts';
+import { lookUp, openImagesToSeal, sealImages, sealOptions } from '../seal/seal-images.ts';
 
 const FLAGS = {
   ...KEY_FLAG,
@@ -92,11 +92,16 @@ export const command: Command = defineCommand({
     const annotations = parseAnnotations(flags.annotations);
     const opened = await openImagesToSeal(context, images, flags);
     const { sealSubjects, signImage } = await import('../../image/index.ts');
-    const subjectsOf = lookAhead(opened, async (image) => {
+    const { begin, subjectsOf } = lookUp(opened, async (image) => {
       const target = await attachmentTarget(image, flags.attachment, flags['attachment-tag-prefix']);
       return sealSubjects(image.repository, target, flags.recursive);
     });
-    const plan = await planSigning(context, flags, { legacy: formats.includes('legacy'), given, stdinTaken: false });
+    const plan = await planSigning(context, flags, {
+      legacy: formats.includes('legacy'),
+      given,
+      stdinTaken: false,
+      meanwhile: begin,
+    });
     const options = {
       ...(await sealOptions(context, flags, { plan, formats, now: signingTime(context) })),
       annotations,

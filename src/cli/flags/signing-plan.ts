@@ -32,6 +32,8 @@ export interface SigningDemand {
   readonly stdinTaken: boolean;
   /** of the key that is made for an identity; ECDSA on P-256 unless told */
   readonly algorithm?: KeyAlgorithm;
+  /** called when all that is at hand was found to be in order, and a certificate is asked for: what needs no signer can be done meanwhile */
+  readonly meanwhile?: () => void;
 }
 
 const ASKS_FOR_SERVICES = [

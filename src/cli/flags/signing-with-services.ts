@@ -53,7 +53,7 @@ export async function planWithServices(
   const http = openServiceClient(context);
   const key = reference === undefined ? undefined : await loadPrivateKey(context, reference);
   const base = certified
-    ? await certifiedPlan(context, flags, resolved, http, { key, algorithm: demand.algorithm })
+    ? await certifiedPlan(context, flags, resolved, http, { ...demand, key })
     : await keyPlan(context, flags, key, { witnessed: asked.length > 0, algorithm: demand.algorithm });
   const expectation =
     trustedRoot === undefined
@@ -75,7 +75,11 @@ async function certifiedPlan(
   flags: SigningFlags,
   { services }: ResolvedServices,
   http: HttpClient,
-  { key, algorithm }: { readonly key: PrivateKey | undefined; readonly algorithm: KeyAlgorithm | undefined },
+  {
+    key,
+    algorithm,
+    meanwhile,
+  }: Pick<SigningDemand, 'algorithm' | 'meanwhile'> & { readonly key: PrivateKey | undefined },
 ): Promise<Base> {
   const { certificateAuthority: authority, identityProvider } = services;
   if (authority === undefined) throw new CliError('usage', 'a seal by an identity needs a certificate authority');
@@ -83,6 +87,7 @@ async function certifiedPlan(
   const issuer = (flags['oidc-issuer'] ?? '') === '' ? identityProvider?.url : flags['oidc-issuer'];
   const { token, from } = await loadIdentityToken(context, flags, http, issuer);
   context.stderr(`identity: ${printable(token.challenge)} (${printable(token.issuer)}), by ${printable(from)}\n`);
+  meanwhile?.();
   const signer = await openKeylessSigner({
     authority,
     token,

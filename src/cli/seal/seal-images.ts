@@ -36,18 +36,28 @@ export async function openImagesToSeal(
   return opened;
 }
 
-/**
- * Looks up the first image while it is still to be found out who seals it: where a certificate is asked for, or a key takes a while to open,
- * nobody waits for the registry then. What went wrong is told when the image's turn comes.
- */
-export function lookAhead<I extends OpenedImage>(
+/** Images that are looked up when they are sealed, but for the first, for which there may be time before. */
+export interface LookedUp<I extends OpenedImage> {
+  /** Looks the first up now: nobody waits for the registry then. What goes wrong is told when the image's turn comes. */
+  readonly begin: () => void;
+  readonly subjectsOf: (image: I) => Promise<SealSubjects>;
+}
+
+/** @param find asked once for each image */
+export function lookUp<I extends OpenedImage>(
   images: readonly I[],
   find: (image: I) => Promise<SealSubjects>,
-): (image: I) => Promise<SealSubjects> {
+): LookedUp<I> {
   const [first] = images;
-  const ahead = first === undefined ? undefined : find(first);
-  ahead?.catch(() => undefined);
-  return (image) => (image === first && ahead !== undefined ? ahead : find(image));
+  let ahead: Promise<SealSubjects> | undefined;
+  return {
+    begin: () => {
+      if (first === undefined || ahead !== undefined) return;
+      ahead = find(first);
+      ahead.catch(() => undefined);
+    },
+    subjectsOf: (image) => (image === first && ahead !== undefined ? ahead : find(image)),
+  };
 }
 
 /** How seals of images are made, of whatever kind, as flags say. @throws as `openEvidence` */
