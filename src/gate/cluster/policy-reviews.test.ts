@@ -172,4 +172,17 @@ suite('reviews of policies', () => {
       await assert.rejects(post(service, body), { code: 'review-malformed' }, body);
     await assert.rejects(post(service, ' '.repeat(9 * 1024 * 1024)), { code: 'too-large' });
   });
+
+  test('are so many at a time, and one large body: the memory is for reviews of Pods', async () => {
+    const held = withPolicyReviews(OTHERS, { examine: () => new Promise(() => {}) });
+    const under = Array.from({ length: 64 }, () => ask(held, written('trustroots', {}), '600ms'));
+    await assert.rejects(ask(held, written('trustroots', {}), '600ms'), { code: 'overloaded' });
+    for (const answer of await Promise.all(under)) assert.equal(answer.allowed, true);
+    assert.equal((await ask(held, written('trustroots', {}), '400ms')).allowed, true);
+
+    const large = written('clusterimagepolicies', { ...PASS, padding: 'x'.repeat(7 * 1024 * 1024) });
+    const first = ask(held, large, '800ms');
+    await assert.rejects(ask(held, large, '500ms'), { code: 'deadline' });
+    assert.equal((await first).allowed, true);
+  });
 });

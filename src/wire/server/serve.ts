@@ -43,7 +43,9 @@ export interface RunningServer {
   /**
    * Another certificate for connections that are opened from now on.
    *
-   * @throws WireError `tls-malformed`, and then the one before stays; `listen-failed` on Bun, where a server must begin anew for it
+   * On Bun a server must begin anew for it: a connection that is opened at that very moment may be reset.
+   *
+   * @throws WireError `tls-malformed`, and then the one before stays; `listen-failed` on Bun
    */
   renewTls(material: TlsMaterial): Promise<void>;
   /** Takes no more requests, finishes those under way. */
