@@ -109,16 +109,20 @@ describe('a registry that', { concurrency: 4 }, () => {
         const image = await scene.image(`${what} ${format}`);
         await using front = await openFront(scene.origin, { answer });
         const name = `${front.host}/${REPOSITORY}@${image.digest}`;
-        const well = ['sign', '--key', 'plain.key', '--format', format, name];
-        const args = [...well, ...flags];
+        const sign = ['sign', '--key', 'plain.key', '--format', format];
+        const args = [...sign, name, ...flags];
         const [plain, json] = await Promise.all([bulla(args), bulla([...args, '--json'])]);
         assertRefused(plain, { code, says });
         assert.ok(plain.stderr.includes(front.host), plain.stderr);
         assertRefusedJson(json, { code, says });
-        front.answer = () => false;
         assert.deepEqual(await sealsOf(image), []);
         assertRefused(await setting.verify(image), { code: 10, says: /^Error: no signatures found: / });
-        assert.equal((await bulla(well)).code, 0, 'it can be sealed as soon as the registry is well');
+        // past the front, which stays bad: a request that was given up at the deadline may still reach it
+        assert.equal(
+          (await bulla([...sign, setting.name(image)])).code,
+          0,
+          'it can be sealed as soon as the registry is well',
+        );
         assert.equal((await setting.verify(image)).code, 0);
       });
     }
