@@ -112,14 +112,14 @@ export {
   encodePublicKey,
   KEY_ALGORITHMS,
   type KeyAlgorithm,
+  type KeyOctets,
   type PublicKey,
   type PublicKeyAlgorithm,
 } from './key/public-key.ts';
 export { encodePem, decodePem, type PemBlock } from './key/pem.ts';
-export { verifyPrehashedEd25519 } from './key/prehashed-ed25519.ts';
 export { keySigner, loggedScheme, type Signer } from './key/signer.ts';
 export { verifyDigest } from './key/verify-digest.ts';
-export { verifySignature, verifySignatureAside, type SignatureScheme } from './key/verify-signature.ts';
+export { verifySignature, verifySignatureOnce, type SignatureScheme } from './key/verify-signature.ts';
 export {
   defaultKeyDetails,
   encodeLogBody,

@@ -47,6 +47,7 @@ export { header, json, readCall, type Answer, type Call, type Reply, type Servic
 export type { ServerTls, TlsFiles, TlsMaterial } from './server/listen.ts';
 export type { AnsweredRequest } from './server/listener.ts';
 export { comparePassword } from './server/compare-password.ts';
+export { ThreadCalls } from './server/thread-calls.ts';
 export {
   isLoopback,
   serve,

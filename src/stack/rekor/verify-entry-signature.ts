@@ -1,15 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import {
-  preAuthEncoding,
-  verifyDigest,
-  verifyPrehashedEd25519,
-  verifySignatureAside,
-  type Envelope,
-  type LogDigest,
-  type PublicKey,
-} from '../../trust/index.ts';
+import { preAuthEncoding, type Envelope, type LogDigest, type PublicKey } from '../../trust/index.ts';
 import type { SignatureScheme } from '../../trust/index.ts';
 import { RekorError } from './rekor-error.ts';
+import { signatureQueue } from './signature-queue.ts';
 
 /**
  * Verifies a signature over what the log has the digest of. Ed25519 signs so in its prehashed form alone, over SHA-512.
@@ -17,11 +10,7 @@ import { RekorError } from './rekor-error.ts';
  * @throws RekorError `signature-invalid`
  */
 export async function verifyOverDigest(key: PublicKey, digest: LogDigest, signature: Uint8Array): Promise<void> {
-  const holds =
-    key.algorithm === 'ed25519'
-      ? digest.algorithm === 'sha512' && (await verifyPrehashedEd25519(key, digest.bytes, signature))
-      : (await verifyDigest(key, digest, signature)) !== undefined;
-  if (holds) return;
+  if ((await signatureQueue.check({ key, over: { digest }, signature })) !== undefined) return;
   const hint = key.algorithm === 'ed25519' ? '; Ed25519 is taken as Ed25519ph over SHA-512' : '';
   throw new RekorError(
     'signature-invalid',
@@ -64,7 +53,7 @@ async function findKey(
   signature: Uint8Array,
 ): Promise<{ readonly key: number; readonly scheme: SignatureScheme } | undefined> {
   for (const [key, candidate] of keys.entries()) {
-    const scheme = await verifySignatureAside(candidate, message, signature);
+    const scheme = await signatureQueue.check({ key: candidate, over: { message }, signature });
     if (scheme !== undefined) return { key, scheme };
   }
   return undefined;

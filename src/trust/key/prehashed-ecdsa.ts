@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createECDH, hash, type ECDH } from 'node:crypto';
 import { CURVES, toNumber, type Curve, type EcdsaAlgorithm } from './curve.ts';
-import type { PublicKey } from './public-key.ts';
-import { verifyAside } from './verify-aside.ts';
+import type { KeyOctets } from './public-key.ts';
+import { verifyOnce } from './verify-once.ts';
 
 /** What the library is given to hash. Any octets would do; there are two, since either may be the one message of many that does not. */
 const SUBSTITUTES: readonly Uint8Array[] = [new Uint8Array(), Uint8Array.of(0)];
@@ -26,12 +26,12 @@ const SUBSTITUTES: readonly Uint8Array[] = [new Uint8Array(), Uint8Array.of(0)];
  *
  * @see https://nvlpubs.nist.gov/nistpubs/FIPS/NIST.FIPS.186-5.pdf section 6.4.2
  */
-export async function verifyPrehashedEcdsa(
+export function verifyPrehashedEcdsa(
   algorithm: EcdsaAlgorithm,
-  { spki }: Pick<PublicKey, 'spki'>,
+  { spki }: Pick<KeyOctets, 'spki'>,
   digest: Uint8Array,
   signature: Uint8Array,
-): Promise<boolean> {
+): boolean {
   const curve = CURVES[algorithm];
   const { order, octets, head } = curve;
   const r = firstNumber(signature);
@@ -44,7 +44,7 @@ export async function verifyPrehashedEcdsa(
     const moved = movePoint(curve, spki.subarray(-2 * octets), mod((e - f) * inverted, order));
     if (moved === undefined) continue;
     // This reads the signature anew, and takes nothing but DER with numbers in their range.
-    return await verifyAside('sha256', Buffer.concat([head, moved]), message, signature);
+    return verifyOnce('sha256', Buffer.concat([head, moved]), message, signature);
   }
   return false;
 }

@@ -34,6 +34,9 @@ export interface PublicKey {
   readonly object: KeyObject;
 }
 
+/** What of a key verifies a signature, and can be handed to another thread. */
+export type KeyOctets = Pick<PublicKey, 'algorithm' | 'spki'>;
+
 const SUPPORTED = 'ECDSA on P-256, P-384 or P-521, Ed25519, or RSA with 2048 to 4096 bits';
 const SUPPORTED_TYPES: ReadonlySet<string> = new Set(['P-256', 'P-384', 'P-521', 'Ed25519', 'RSA']);
 /** by OpenSSL's names */

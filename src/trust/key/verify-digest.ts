@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import { constants, publicDecrypt, timingSafeEqual } from 'node:crypto';
+import { constants, createPublicKey, publicDecrypt, timingSafeEqual } from 'node:crypto';
 import type { LogDigest, LogDigestAlgorithm } from '../log/canonical-body.ts';
 import type { EcdsaAlgorithm } from './curve.ts';
 import { verifyPrehashedEcdsa } from './prehashed-ecdsa.ts';
 import { verifyPrehashedEd25519 } from './prehashed-ed25519.ts';
-import type { PublicKey } from './public-key.ts';
+import type { KeyOctets } from './public-key.ts';
 import type { SignatureScheme } from './verify-signature.ts';
 
 /** The digests under which a key signs here. */
@@ -21,7 +21,10 @@ const SHA256_INFO: Uint8Array = Buffer.from('3031300d060960864801650304020105000
  * How a key would sign what has this kind of digest; `undefined` if such a digest alone does not decide whether it did. Ed25519 has none:
  * it may have signed the octets.
  */
-export function digestScheme({ algorithm }: PublicKey, digest: LogDigestAlgorithm): SignatureScheme | undefined {
+export function digestScheme(
+  { algorithm }: Pick<KeyOctets, 'algorithm'>,
+  digest: LogDigestAlgorithm,
+): SignatureScheme | undefined {
   if (algorithm === 'ed25519') return undefined;
   if (isEcdsa(algorithm)) return SCHEMES[algorithm][digest];
   return digest === 'sha256' ? 'rsa-pkcs1-sha256' : undefined;
@@ -35,7 +38,7 @@ export function digestScheme({ algorithm }: PublicKey, digest: LogDigestAlgorith
  * digest is SHA-512) in `prehashed-ed25519.ts`. RSA is the comparison of the one right encoding.
  */
 export async function verifyDigest(
-  key: PublicKey,
+  key: KeyOctets,
   { algorithm, bytes }: LogDigest,
   signature: Uint8Array,
 ): Promise<SignatureScheme | undefined> {
@@ -44,23 +47,24 @@ export async function verifyDigest(
   const scheme = digestScheme(key, algorithm);
   if (scheme === undefined) return undefined;
   const holds = isEcdsa(key.algorithm)
-    ? await verifyPrehashedEcdsa(key.algorithm, key, bytes, signature)
+    ? verifyPrehashedEcdsa(key.algorithm, key, bytes, signature)
     : verifyRsa(key, bytes, signature);
   return holds ? scheme : undefined;
 }
 
-function isEcdsa(algorithm: PublicKey['algorithm']): algorithm is EcdsaAlgorithm {
+function isEcdsa(algorithm: KeyOctets['algorithm']): algorithm is EcdsaAlgorithm {
   return Object.hasOwn(SCHEMES, algorithm);
 }
 
 // RFC 8017 section 8.2.2: what the signature opens to is compared with the whole encoding, and nothing of it is parsed.
-function verifyRsa({ object }: PublicKey, digest: Uint8Array, signature: Uint8Array): boolean {
+function verifyRsa({ spki }: KeyOctets, digest: Uint8Array, signature: Uint8Array): boolean {
   const length = signature.byteLength;
   const padding = length - 3 - SHA256_INFO.byteLength - digest.byteLength;
   if (padding < 8) return false;
   const expected = Buffer.concat([Buffer.of(0, 1), Buffer.alloc(padding, 0xff), Buffer.of(0), SHA256_INFO, digest]);
   try {
-    const opened = publicDecrypt({ key: object, padding: constants.RSA_NO_PADDING }, signature);
+    const key = createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' });
+    const opened = publicDecrypt({ key, padding: constants.RSA_NO_PADDING }, signature);
     return opened.byteLength === expected.byteLength && timingSafeEqual(opened, expected);
   } catch {
     return false;

@@ -8,7 +8,7 @@ import { decodeBase64 } from '../../wire/index.ts';
 import { decodePrivateKey, type PrivateKey } from './private-key.ts';
 import { decodePublicKey, type PublicKey } from './public-key.ts';
 import { keySigner } from './signer.ts';
-import { verifySignature, verifySignatureAside, type SignatureScheme } from './verify-signature.ts';
+import { verifySignature, verifySignatureOnce, type SignatureScheme } from './verify-signature.ts';
 
 const golden = join(import.meta.dirname, '../../../test/golden');
 const IMAGE = 'sha256-4ed3e85154810a05dc77ab478fdda7d11d9cde6414c29ad820d5e542ee8aebe6';
@@ -70,12 +70,12 @@ describe('verifies what cosign signed, and says how', () => {
   }
 });
 
-test('says the same off the event loop, of right signatures and of wrong ones', async () => {
+test('says the same by a key that is used once, of right signatures and of wrong ones', async () => {
   for (const [kind, cosign2, cosign3] of KINDS) {
     const key = publicKey(kind);
     const [older, newer] = [byCosign2(kind), byCosign3(kind)];
-    assert.equal(await verifySignatureAside(key, older.message, older.signature), cosign2, kind);
-    assert.equal(await verifySignatureAside(key, newer.message, newer.signature), cosign3, kind);
+    assert.equal(await verifySignatureOnce(key, older.message, older.signature), cosign2, kind);
+    assert.equal(await verifySignatureOnce(key, newer.message, newer.signature), cosign3, kind);
     for (const [message, signature] of [
       [Buffer.from('another'), older.signature],
       [older.message, new Uint8Array()],
@@ -83,7 +83,7 @@ test('says the same off the event loop, of right signatures and of wrong ones', 
       [older.message, Buffer.concat([older.signature, Buffer.of(0)])],
       [older.message, byCosign2(kind === 'p256' ? 'p384' : 'p256').signature],
     ] as const)
-      assert.equal(await verifySignatureAside(key, message, signature), undefined, kind);
+      assert.equal(await verifySignatureOnce(key, message, signature), undefined, kind);
   }
 });
 

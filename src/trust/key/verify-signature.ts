@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { verify } from 'node:crypto';
-import type { PublicKey } from './public-key.ts';
-import { verifyAside } from './verify-aside.ts';
+import type { KeyOctets, PublicKey } from './public-key.ts';
+import { verifyOnce } from './verify-once.ts';
 
 /** How a signature was made. */
 export type SignatureScheme =
@@ -27,20 +27,31 @@ export async function verifySignature(
   message: Uint8Array,
   signature: Uint8Array,
 ): Promise<SignatureScheme | undefined> {
-  if (key.algorithm === 'ed25519') return verifyEd25519(key, message, signature);
-  return schemesOf(key.algorithm).find((scheme) => verifies(digestOf(scheme), key, message, signature));
+  return await findScheme(key, message, signature, (digest) => verifies(digest, key, message, signature));
 }
 
-/** As `verifySignature`, off the event loop: for a server that has other requests to answer meanwhile. */
-export async function verifySignatureAside(
-  key: PublicKey,
+/** As `verifySignature`, by a key that is used once: no object of the library is made of it. */
+export async function verifySignatureOnce(
+  key: KeyOctets,
   message: Uint8Array,
   signature: Uint8Array,
 ): Promise<SignatureScheme | undefined> {
-  if (key.algorithm === 'ed25519') return verifyEd25519(key, message, signature);
-  for (const scheme of schemesOf(key.algorithm))
-    if (await verifyAside(digestOf(scheme), key.spki, message, signature)) return scheme;
-  return undefined;
+  return await findScheme(key, message, signature, (digest) => verifyOnce(digest, key.spki, message, signature));
+}
+
+/** How it was made, if so that the library verifies it; `digest` is `null` where the key hashes by itself. */
+async function findScheme(
+  { algorithm, spki }: KeyOctets,
+  message: Uint8Array,
+  signature: Uint8Array,
+  holds: (digest: string | null) => boolean,
+): Promise<SignatureScheme | undefined> {
+  if (algorithm !== 'ed25519') return schemesOf(algorithm).find((scheme) => holds(digestOf(scheme)));
+  if (signature.byteLength !== 64) return undefined;
+  if (holds(null)) return 'ed25519';
+  // RFC 8032 section 5.1: Ed25519ph, which node:crypto does not offer. Strict decoding of points, as OpenSSL has it.
+  const { ed25519ph } = await import('@noble/curves/ed25519.js');
+  return ed25519ph.verify(signature, message, spki.subarray(-32), { zip215: false }) ? 'ed25519ph' : undefined;
 }
 
 function schemesOf(algorithm: Exclude<PublicKey['algorithm'], 'ed25519'>): readonly Digested[] {
@@ -58,18 +69,6 @@ function schemesOf(algorithm: Exclude<PublicKey['algorithm'], 'ed25519'>): reado
 
 function digestOf(scheme: Digested): string {
   return scheme.slice(scheme.lastIndexOf('-') + 1);
-}
-
-async function verifyEd25519(
-  key: PublicKey,
-  message: Uint8Array,
-  signature: Uint8Array,
-): Promise<SignatureScheme | undefined> {
-  if (signature.byteLength !== 64) return undefined;
-  if (verifies(null, key, message, signature)) return 'ed25519';
-  // RFC 8032 section 5.1: Ed25519ph, which node:crypto does not offer. Strict decoding of points, as OpenSSL has it.
-  const { ed25519ph } = await import('@noble/curves/ed25519.js');
-  return ed25519ph.verify(signature, message, key.spki.subarray(-32), { zip215: false }) ? 'ed25519ph' : undefined;
 }
 
 // A library that throws at a signature has not verified it.

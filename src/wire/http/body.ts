@@ -42,7 +42,7 @@ export function contentLength(headers: HttpHeaders): number | undefined {
 }
 
 /** Chunks as one piece. */
-export function join(chunks: readonly Uint8Array[], size: number): Uint8Array {
+export function join(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(size);
   let at = 0;
   for (const chunk of chunks) {
