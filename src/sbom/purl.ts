@@ -27,7 +27,12 @@ export function purlOf(draft: PackageDraft, system: SystemRelease | undefined): 
       qualifiers['upstream'] = same ? source.name : `${source.name}@${source.version}`;
     }
   }
-  return purlText(draft.kind, namespace, draft, qualifiers) ?? purlText('generic', undefined, draft, {}) ?? '';
+  return (
+    purlText(draft.kind, namespace, draft, qualifiers) ??
+    purlText('generic', undefined, draft, {}) ??
+    // a name of nothing but white space, of which the library leaves nothing
+    `pkg:generic/${encodeURIComponent(draft.name.toWellFormed())}`
+  );
 }
 
 /** `undefined` where the kind has rules that the package does not keep: Maven's need a group, Go's versions are checked. */
