@@ -2,7 +2,7 @@
 import type { CheckReport } from '../../gate/index.ts';
 import { CliError } from '../cli-error.ts';
 import { defineCommand, type Command } from '../command.ts';
-import { EXIT, exitCodeOf } from '../exit-code.ts';
+import { EXIT, throwIfEnded } from '../exit-code.ts';
 import { CHECK_OUTPUT_FLAG, checkOutputs, writeCheck } from '../flags/check-output.ts';
 import { loadDecisionInputs, POLICY_FLAG } from '../flags/decision.ts';
 import { laySummaries, planSummaries, SUMMARY_FLAG } from '../flags/check-summary.ts';
@@ -72,7 +72,7 @@ export const command: Command = defineCommand({
       },
     );
     // What a signal interrupted is no answer; that the time was up is one.
-    if (context.signal.aborted && exitCodeOf(context.signal.reason) !== EXIT.undecided) context.signal.throwIfAborted();
+    throwIfEnded(context.signal);
     const summaries =
       signing === undefined ? undefined : await laySummaries(context, flags, report, signing, inputs.set);
     const verdict = exitCodeOfReport(report);

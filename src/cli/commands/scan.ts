@@ -5,7 +5,7 @@ import { isJsonObject, type Json } from '../../wire/index.ts';
 import { CliError } from '../cli-error.ts';
 import { defineCommand, type Command, type FlagValues } from '../command.ts';
 import type { CommandContext } from '../context.ts';
-import { EXIT, exitCodeOf } from '../exit-code.ts';
+import { EXIT, throwIfEnded } from '../exit-code.ts';
 import { readFile } from '../file/read-file.ts';
 import { openFrom } from '../flags/decision.ts';
 import { choiceOf, KUBECONFIG_FLAGS } from '../flags/gate-cluster.ts';
@@ -81,7 +81,7 @@ export const command: Command = defineCommand({
     const { images, unread, set, credentials } = await gather(context, flags);
     const report = await scanImages(images, { set, credentials, now: context.now(), signal: context.signal });
     // What a signal interrupted is no answer; that the time was up is one.
-    if (context.signal.aborted && exitCodeOf(context.signal.reason) !== EXIT.undecided) context.signal.throwIfAborted();
+    throwIfEnded(context.signal);
     // a namespace that is misspelt is no clean one
     if (report.images.length === 0 && unread.length === 0)
       context.warn(`nothing that runs an image was found${flags.namespace === '' ? '' : ` in ${flags.namespace}`}`);
