@@ -65,6 +65,12 @@ describe('what is written', () => {
     ['a digest that was another before', [D1, D1], [D1, D2], true],
     ['two digests that are one', [D1, D2], [D1, D1], true],
     ['another time', ['at 2026-01-01T00:00:00Z'], ['at 2027-02-03T04:05:06.789Z'], false],
+    [
+      'another second in the midst of what happened in one',
+      ['from 2026-01-01T00:00:00Z', 'at 2026-01-01T00:00:00Z', 'in 3 ms', 'in 3 ms'],
+      ['from 2026-01-01T00:00:00Z', 'at 2026-01-01T00:00:01Z', 'in 3 ms', 'in 4 ms'],
+      false,
+    ],
     ['no time', ['at 2026-01-01T00:00:00Z'], ['at noon'], true],
     ['a shortened digest', ['by sha256:0123456789ab…: no'], ['by sha256:ba9876543210…: no'], false],
     ['characters that mean something elsewhere', ['a.c (x)'], ['abc (x)'], true],
