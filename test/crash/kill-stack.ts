@@ -42,17 +42,21 @@ const DATA = 'killed';
  * their places, certificates in the certificate log and in the ledger, no serial number twice, blobs with their bytes, and every tree that was
  * shown on the way to the one that is. Fails by an AssertionError.
  *
- * @param random numbers in [0, 1): when the process is killed
+ * @param looked told after each look, which found nothing lost
  */
-export async function killStack(runs: number, random: () => number = Math.random): Promise<StackKillCount> {
+export async function killStack(
+  runs: number,
+  looked: (runs: number) => void = () => undefined,
+): Promise<StackKillCount> {
   using machine = new Machine();
   const told = new ToldStack();
   const ledger = join(machine.work, DATA, 'stack.db');
   for (let run = 0; run < runs; run++) {
     const stack = await startUp(machine, [], { data: DATA });
     await told.look(stack.endpoints, ledger);
+    looked(run);
     const tokens = await Promise.all([1, 2, 3].map((n) => tokenOf(machine, DATA, `https://ci.example.com/${n}`)));
-    await loadAndKill(stack, { run, tokens, told, acknowledged: 1 + Math.floor(random() * MOST) });
+    await loadAndKill(stack, { run, tokens, told, acknowledged: 1 + Math.floor(Math.random() * MOST) });
   }
   const stack = await startUp(machine, [], { data: DATA });
   await told.look(stack.endpoints, ledger);

@@ -14,18 +14,24 @@ if (!Number.isInteger(runs) || runs < 0 || !Number.isInteger(stackRuns) || stack
   process.stderr.write('usage: npm run test:crash [-- --runs N] [--stack M]\n');
   process.exit(1);
 }
+// A loss ends the run: what was told before it held.
+const progress = (line: string): void => void process.stderr.write(`${line}\n`);
 const secondsSince = (begin: number): string => ((performance.now() - begin) / 1000).toFixed(0);
 
 if (runs > 0) {
   const begin = performance.now();
-  const { entries, losses } = await killUnderLoad(runs);
+  const { entries, losses } = await killUnderLoad(runs, (now) =>
+    progress(`log: ${now.runs} of ${runs} kills, ${now.entries} acknowledged entries, nothing lost`),
+  );
   process.stdout.write(
     `log: ${runs} kills, ${entries} acknowledged entries, losses: ${losses} (${secondsSince(begin)} s)\n`,
   );
 }
 if (stackRuns > 0) {
   const begin = performance.now();
-  const { entries, certificates, timestamps, blobs, losses } = await killStack(stackRuns);
+  const { entries, certificates, timestamps, blobs, losses } = await killStack(stackRuns, (now) =>
+    progress(`stack: ${now} of ${stackRuns} kills, nothing lost`),
+  );
   process.stdout.write(
     `stack: ${stackRuns} kills, acknowledged ${entries} entries, ${certificates} certificates, ${timestamps} timestamps and ${blobs} blobs, ` +
       `losses: ${losses} (${secondsSince(begin)} s)\n`,
