@@ -2,7 +2,7 @@
 import { preAuthEncoding, type Envelope, type LogDigest, type PublicKey } from '../../trust/index.ts';
 import type { SignatureScheme } from '../../trust/index.ts';
 import { RekorError } from './rekor-error.ts';
-import { signatureQueue } from './signature-queue.ts';
+import { signatureQueue } from '../signature/signature-queue.ts';
 
 /**
  * Verifies a signature over what the log has the digest of. Ed25519 signs so in its prehashed form alone, over SHA-512.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import {
+  decodeCheckpoint,
   decodeNote,
   encodeNoteSignature,
   verifyCosignatures,
@@ -101,8 +102,8 @@ async function askAll(
 class Conversation {
   readonly #witness: PolicyWitness;
   readonly #options: WitnessClientOptions;
-  /** the tree that it has cosigned last; unknown at first */
-  #seen: number | undefined;
+  /** by the origin of a log, the tree of it that was cosigned last; unknown at first. Shards have the same witnesses */
+  readonly #seen = new Map<string, number>();
   /** One at a time: a witness that is asked twice at once refuses one of the two. */
   #last: Promise<unknown> = Promise.resolve();
 
@@ -123,23 +124,25 @@ class Conversation {
 
   async #cosign({ checkpoint, oldSize, proofFrom }: Submission): Promise<readonly string[]> {
     const note = decodeNote(checkpoint, 'the checkpoint');
-    const size = Number(note.text.split('\n')[1]);
+    const { origin, size } = decodeCheckpoint(note.text, 'the checkpoint');
     const { timeoutMs = TIMEOUT_MS, http } = this.#options;
     const deadline = http.clock.now() + timeoutMs;
-    let from = this.#seen ?? oldSize;
+    const seen = this.#seen.get(origin) ?? oldSize;
+    // One that has seen more says so itself: no proof leads back.
+    let from = seen > size ? oldSize : seen;
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       const proof = from === 0 || from === size ? [] : await proofFrom(from);
       const answer = await this.#submit(`${requestOf(from, proof)}${checkpoint}`, deadline);
       if (answer.kind === 'signed') {
         const lines = this.#take(note, answer.body);
-        this.#seen = size;
+        this.#seen.set(origin, size);
         return lines;
       }
       if (answer.size > size)
         throw this.#failed(`it has seen a tree of ${answer.size} entries, more than the log's ${size}`);
       if (answer.size === from) throw this.#failed(`it has seen another tree of ${from} entries`);
       from = answer.size;
-      this.#seen = from;
+      this.#seen.set(origin, from);
     }
     throw this.#failed(`it has moved on ${ATTEMPTS} times while it was asked`);
   }
