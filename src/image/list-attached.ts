@@ -5,6 +5,7 @@ import {
   RegistryError,
   type Descriptor,
   type Digest,
+  type RegistryErrorCode,
   type Repository,
 } from '../oci/index.ts';
 import { attachedTag, type AttachedKind } from './attached-tag.ts';
@@ -13,6 +14,14 @@ const KINDS: readonly AttachedKind[] = ['attestation', 'signature', 'sbom'];
 const PREDICATE_TYPE = 'dev.sigstore.bundle.predicateType';
 const CONCURRENT = 10;
 const MAX_REFERRERS = 1000;
+/** What may be wrong with one manifest; any other failure is that of the repository. */
+const CONTENT_FAULTS: ReadonlySet<string> = new Set<RegistryErrorCode>([
+  'digest-mismatch',
+  'size-mismatch',
+  'too-large',
+  'manifest-malformed',
+  'layout-malformed',
+]);
 
 /** Something that lies beside an image. What it says of itself is shown, not believed. */
 export type Attached =
@@ -80,15 +89,15 @@ async function readTag(repository: Repository, attached: AttachedKind, tag: stri
 async function readReferrer(repository: Repository, descriptor: Descriptor): Promise<Attached> {
   const listedAs = descriptor.annotations?.[PREDICATE_TYPE] ?? descriptor.artifactType ?? 'unknown';
   const item = { kind: 'referrer', type: listedAs, manifest: descriptor.digest, layers: [] } as const;
-  const stored = await repository.manifest(descriptor.digest);
-  if (stored === undefined) return { ...item, fault: 'it is listed and not there' };
   try {
+    const stored = await repository.manifest(descriptor.digest);
+    if (stored === undefined) return { ...item, fault: 'it is listed and not there' };
     const manifest = decodeManifest(stored.bytes, stored.descriptor.mediaType);
     const config = manifest.kind === 'image' ? manifest.config?.mediaType : undefined;
     const type = manifest.annotations?.[PREDICATE_TYPE] ?? manifest.artifactType ?? config ?? listedAs;
     return { ...item, type, layers: manifest.kind === 'image' ? manifest.layers : [] };
   } catch (error) {
-    if (error instanceof RegistryError) return { ...item, fault: error.message };
+    if (error instanceof RegistryError && CONTENT_FAULTS.has(error.code)) return { ...item, fault: error.message };
     throw error;
   }
 }

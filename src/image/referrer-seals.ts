@@ -12,7 +12,9 @@ const BUNDLE_TYPE = 'application/vnd.dev.sigstore.bundle';
 const PREDICATE_TYPE = 'dev.sigstore.bundle.predicateType';
 const CREATED = 'org.opencontainers.image.created';
 // A seal has one layer; this is for stray files beside it.
-const MAX_LAYERS_READ = 8;
+const MAX_STRAY_LAYERS = 8;
+/** of one manifest that say that they are seals: cosign 2 adds a layer with each signature */
+const MAX_SEAL_LAYERS = 100;
 
 /**
  * The referrers of an image as leads to bundles. Every referrer is one, whatever it says of itself: artifactType and annotations
@@ -83,10 +85,12 @@ function referrerLead(
       if (manifest.kind === 'index') return [FOREIGN];
       const claimed = claimsBundle(descriptor) || manifest.artifactType?.startsWith(BUNDLE_TYPE) === true;
       const artifact: Artifact = { kind: 'digest', algorithm: digestAlgorithm(subject), hex: digestHex(subject) };
+      const layers = manifest.layers.filter((layer, index) => index < MAX_STRAY_LAYERS || claimsSeal(layer));
       const findings: Finding[] = [];
-      for (const layer of manifest.layers.slice(0, MAX_LAYERS_READ)) {
+      for (const layer of layers.slice(0, MAX_SEAL_LAYERS))
         findings.push(await readLayer(repository, { ...place, layer: layer.digest }, layer, claimed, artifact, limits));
-      }
+      if (layers.length > MAX_SEAL_LAYERS)
+        findings.push(rejected(place, 'too-large', `${layers.length} layers`, `at most ${MAX_SEAL_LAYERS} seals`));
       return findings;
     },
   };
@@ -126,6 +130,10 @@ async function readLayer(
 }
 
 const FOREIGN: Finding = { kind: 'foreign' };
+
+function claimsSeal({ mediaType, annotations }: Descriptor): boolean {
+  return mediaType.startsWith(BUNDLE_TYPE) || annotations?.[LegacyAnnotation.signature] !== undefined;
+}
 
 function claimsBundle(descriptor: Descriptor): boolean {
   return descriptor.artifactType?.startsWith(BUNDLE_TYPE) === true;

@@ -95,7 +95,13 @@ async function layBeside(
   repository: MemoryRepository,
   subject: Digest,
   layer: Uint8Array,
-  over: { artifactType?: string; layerType?: string; annotations?: Record<string, string> } = {},
+  over: {
+    artifactType?: string;
+    layerType?: string;
+    annotations?: Record<string, string>;
+    /** layers before it */
+    others?: readonly Descriptor[];
+  } = {},
 ): Promise<void> {
   const type = 'application/vnd.dev.sigstore.bundle.v0.3+json';
   await repository.putBlob(bytesBlob(utf8('{}')));
@@ -105,7 +111,10 @@ async function layBeside(
     mediaType: MediaType.imageManifest,
     artifactType: over.artifactType ?? type,
     config: { mediaType: MediaType.empty, size: 2, digest: digestOf(utf8('{}')) },
-    layers: [{ mediaType: over.layerType ?? type, size: layer.byteLength, digest: digestOf(layer) }],
+    layers: [
+      ...(over.others ?? []),
+      { mediaType: over.layerType ?? type, size: layer.byteLength, digest: digestOf(layer) },
+    ],
     subject: { mediaType: MediaType.imageManifest, size: 2, digest: subject },
     annotations: over.annotations ?? {},
   };
@@ -136,6 +145,28 @@ describe('verifyImage', () => {
       }
     });
   }
+
+  it('finds a seal behind stray layers, and does not read those of a manifest that has ever more', async () => {
+    const { repository, image, signer, trusted } = await scene();
+    const stray = utf8('no seal');
+    await repository.putBlob(bytesBlob(stray));
+    const strays = (count: number, mediaType: string): readonly Descriptor[] =>
+      Array.from({ length: count }, () => ({ mediaType, size: stray.byteLength, digest: digestOf(stray) }));
+    const seal = await bundleOf(signer, image.digest);
+    await layBeside(repository, image.digest, stray, {
+      artifactType: 'x/y',
+      layerType: 'x/y',
+      others: strays(500, 'x/y'),
+    });
+    assert.equal(refused(await verifyImage(repository, image.digest, trusted)).reason, 'nothing-found');
+    const type = 'application/vnd.dev.sigstore.bundle.v0.3+json';
+    await layBeside(repository, image.digest, seal, { others: strays(120, type) });
+    const { nearest, rejected } = refused(await verifyImage(repository, image.digest, trusted));
+    assert.equal(nearest?.code, 'bundle-malformed');
+    assert.match(rejected.find(({ code }) => code === 'too-large')?.found ?? '', /^121 layers$/);
+    await layBeside(repository, image.digest, seal, { others: strays(40, 'x/y') });
+    assert.equal((await verifyImage(repository, image.digest, trusted)).kind, 'trusted');
+  });
 
   it('accepts any of several keys, so that they can overlap', async () => {
     const { repository, signer } = await scene();

@@ -44,7 +44,8 @@ export const command: Command = defineCommand({
   summary: 'Make an image from a folder, without a container engine',
   description:
     'Packs the files of DIR as an image of one layer and pushes it to a registry, or into an OCI layout that is made where it is missing. The same ' +
-    'files give the same digest; SOURCE_DATE_EPOCH sets the time in it. Prints REPOSITORY:TAG@DIGEST.',
+    'files give the same digest; the npm package and the release binary compress differently, so that each has its own. SOURCE_DATE_EPOCH sets ' +
+    'the time in it. Prints REPOSITORY:TAG@DIGEST.',
   usage: '[flags] DIR IMAGE[:TAG]',
   arguments: { min: 2, max: 2, name: 'DIR or IMAGE' },
   flags: FLAGS,

@@ -162,6 +162,12 @@ describe('openEvidence', () => {
     });
   }
 
+  it('says which variable it is that is malformed', async () => {
+    const context = world([], { COSIGN_REPOSITORY: 'seals.example/BAD' });
+    const message = /^COSIGN_REPOSITORY: 'seals\.example\/BAD' is not an image reference/;
+    await assert.rejects(openEvidence(context, flags(), 'pull'), { code: 'usage', message });
+  });
+
   it('opens no socket with --no-network', async () => {
     const context = world(['--no-network'], { COSIGN_REPOSITORY: `${host}/seals` });
     await assert.rejects(openEvidence(context, flags(), 'pull'), code('network-forbidden'));

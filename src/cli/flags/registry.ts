@@ -5,6 +5,7 @@ import {
   isDigest,
   openLayout,
   parseLocation,
+  ReferenceFault,
   RemoteRegistry,
   targetOf,
   type Credentials,
@@ -121,7 +122,7 @@ export async function openEvidence(
 ): Promise<Repository | undefined> {
   const name = context.env['COSIGN_REPOSITORY'] ?? '';
   if (name === '') return undefined;
-  const location = parseLocation(name);
+  const location = parseEvidence(name);
   const { tag, digest } = location.kind === 'registry' ? location.reference : location;
   if (tag !== undefined || digest !== undefined) {
     throw new CliError('usage', `COSIGN_REPOSITORY is '${name}', expected a repository without tag or digest`);
@@ -131,6 +132,15 @@ export async function openEvidence(
     return openRemote(context, location.reference, flags, actions);
   }
   return await openLayout(resolve(context.cwd, location.path), { create: actions === 'push', name: location.path });
+}
+
+function parseEvidence(name: string): Location {
+  try {
+    return parseLocation(name);
+  } catch (cause) {
+    if (!(cause instanceof ReferenceFault)) throw cause;
+    throw new CliError('usage', `COSIGN_REPOSITORY: ${cause.message}`, { cause });
+  }
 }
 
 /**

@@ -2,6 +2,7 @@
 import { decodeBase64, isJsonObject, parseJson, type Json } from '../../wire/index.ts';
 import { RegistryError } from '../error.ts';
 import { quoted } from '../quoted.ts';
+import { readSmallFile } from '../small-file.ts';
 import type { Credentials } from './credentials.ts';
 
 type JsonObject = { readonly [key: string]: Json };
@@ -14,13 +15,11 @@ const DOCKER_HUB: ReadonlySet<string> = new Set(['index.docker.io', 'docker.io',
  * @throws RegistryError `credentials-malformed`; no error shows anything of the contents but keys
  */
 export function readAuthFile(path: string): AuthFile | undefined {
-  const { readFileSync, statSync } = process.getBuiltinModule('node:fs');
   let bytes: Uint8Array;
   try {
-    if (statSync(path).size > MAX_BYTES) throw malformed(path, `has more than ${MAX_BYTES} bytes`);
-    bytes = readFileSync(path);
+    bytes = readSmallFile(path, MAX_BYTES);
   } catch (error) {
-    if (error instanceof RegistryError) throw error;
+    if (error instanceof RangeError) throw malformed(path, `has more than ${MAX_BYTES} bytes`);
     const code = (error as NodeJS.ErrnoException).code ?? '';
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw malformed(path, `cannot be read (${code})`);

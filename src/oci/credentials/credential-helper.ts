@@ -12,6 +12,8 @@ export interface CredentialHelperOptions {
 }
 
 const MAX_OUTPUT = 64 * 1024;
+/** How long after its end a helper's output may still come in. */
+const DRAIN_MS = 500;
 
 /**
  * Asks `docker-credential-<name> get` for the credentials of a server, which it reads from its standard input. Undefined where it has
@@ -92,6 +94,10 @@ function run(
     });
     child.stdin.on('error', () => undefined); // it need not read its input
     child.stdin.end(input);
+    // What it started in the background and left running may keep its output open: the answer is there all the same.
+    // What has come in by the time is read first, however busy we were.
+    const drained = (): void => void setImmediate(() => child.stdout.destroy());
+    child.on('exit', () => setTimeout(drained, DRAIN_MS).unref());
     child.on('close', (code, signal) => {
       clearTimeout(timer);
       resolve({ code: code ?? signal ?? 'an unknown end', output: join(chunks, size) });

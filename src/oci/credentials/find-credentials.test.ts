@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
@@ -211,6 +211,8 @@ test('a file that is malformed is named, and none of its secrets is shown', asyn
   }
   using directory = home({ [`${DOCKER}/x`]: '' });
   await refuses(found('registry.test', directory), /cannot be read \(EISDIR\)/);
+  const endless = findCredentials('registry.test', { environment: { REGISTRY_AUTH_FILE: '/dev/zero' } });
+  await refuses(endless, /^\/dev\/zero has more than 1048576 bytes$/);
 });
 
 test('what concerns other registries may be as it likes', async () => {
@@ -258,6 +260,21 @@ test('a helper that has nothing leaves it to the file, and then to anonymous', a
   files.program('docker-credential-mine', 'echo "credentials not found in native keychain"; exit 1');
   assert.equal(await found('registry.test', files), 'me:pw');
   assert.equal(await found('other.test', files), undefined);
+});
+
+test('a helper that leaves an agent running has answered when it ends', async () => {
+  using files = home({ [DOCKER]: { credsStore: 'mine' } });
+  const script = `sleep 60 & echo $! >"$HOME/agent"; printf '{"Username":"me","Secret":"pw"}'`;
+  files.program('docker-credential-mine', script);
+  try {
+    const credentials = await findCredentials('registry.test', {
+      environment: files.environment,
+      helperTimeoutMs: 10_000,
+    });
+    assert.equal(credentials?.kind === 'basic' && credentials.password, 'pw');
+  } finally {
+    process.kill(Number(readFileSync(`${files.path}/agent`, 'utf8')));
+  }
 });
 
 test('a helper that fails is named, and what it printed is not shown', async () => {

@@ -201,8 +201,9 @@ describe('a layout finds referrers', () => {
     const { descriptor } = await layout.putManifest(imageBytes('seal', { subject }), MediaType.imageManifest);
     const blobs = join(path, 'blobs', 'sha256');
     await writeFile(join(blobs, 'README'), 'hello');
-    await writeFile(join(blobs, '1'.repeat(64)), '{"subject":');
-    await writeFile(join(blobs, '2'.repeat(64)), '{"schemaVersion":2,"config":{},"layers":[],"subject":5}');
+    for (const content of ['{"subject":', '{"schemaVersion":2,"config":{},"layers":[],"subject":5}']) {
+      await writeFile(join(blobs, digestHex(digestOf(new TextEncoder().encode(content)))), content);
+    }
     await mkdir(join(blobs, '3'.repeat(64)));
     await symlink('/etc/hostname', join(blobs, '4'.repeat(64)));
     await symlink('nowhere', join(blobs, '5'.repeat(64)));

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import type { Descriptor } from '../descriptor.ts';
-import { digestOf } from '../digest.ts';
+import { digestHex, digestOf } from '../digest.ts';
 import { MediaType } from '../media-type.ts';
 import { LayoutDirectory } from './layout-directory.ts';
 import { openLayout } from './open-layout.ts';
@@ -59,5 +59,34 @@ describe('the search for referrers', () => {
       [8, false],
       [8, false],
     ]);
+  });
+
+  test('lists a small file whose content is not what its name says: it may have been a referrer', async () => {
+    const { directory, subject } = await sealedLayout('damaged');
+    const [victim, other] = (await new ReferrerScan(directory).of(subject.digest)).descriptors;
+    const path = join(directory.root, 'blobs', 'sha256', digestHex(victim?.digest ?? subject.digest));
+    const whole = await readFile(path);
+    const zeros = new Uint8Array(whole.byteLength);
+    const ofElse = imageBytes('0', { subject: { ...subject, digest: digestOf(zeros) } });
+    for (const content of [
+      new Uint8Array(),
+      whole.subarray(0, 20),
+      whole.subarray(0, -1),
+      zeros,
+      bytesOf({}),
+      ofElse,
+    ]) {
+      await writeFile(path, content);
+      const scan = new ReferrerScan(directory);
+      const { descriptors, truncated } = await scan.of(subject.digest);
+      assert.deepEqual([descriptors.length, truncated], [8, false]);
+      const damaged = descriptors.find(({ digest }) => digest === victim?.digest);
+      assert.equal(damaged?.size, content.byteLength);
+      const ofAnother = await scan.of(other?.digest ?? subject.digest);
+      assert.deepEqual(
+        ofAnother.descriptors.map(({ digest }) => digest),
+        [victim?.digest],
+      );
+    }
   });
 });

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Descriptor } from '../descriptor.ts';
-import type { Digest } from '../digest.ts';
+import { digestAlgorithm, digestOf, type Digest } from '../digest.ts';
 import { RegistryError } from '../error.ts';
 import { decodeManifest, ManifestLimit, sniffManifestType } from '../manifest.ts';
+import { MediaType } from '../media-type.ts';
 import { describeReferrer } from '../referrers-index.ts';
 import type { BlobFile, LayoutDirectory } from './layout-directory.ts';
 
@@ -15,8 +16,12 @@ export interface ScanLimits {
 
 const LIMITS: ScanLimits = { files: 50_000, bytes: 256 * 1024 * 1024 };
 
+/** Manifests that refer to others are smaller than this; what is larger is not held to its digest here. */
+const REFERRER_BYTES = 64 * 1024;
+
 interface Referrer {
-  readonly subject: Digest;
+  /** undefined where the file has other content than its name says: it may have referred to anything */
+  readonly subject: Digest | undefined;
   readonly descriptor: Descriptor;
 }
 
@@ -34,7 +39,10 @@ export class ReferrerScan {
     this.#limits = limits;
   }
 
-  /** The referrers of a subject in the order of their digests. `truncated` where the layout is larger than what is searched. */
+  /**
+   * The referrers of a subject in the order of their digests, and files that may be such and have other content than their names say: half a
+   * copy of a seal must not look like none. `truncated` where the layout is larger than what is searched.
+   */
   async of(subject: Digest): Promise<{ readonly descriptors: readonly Descriptor[]; readonly truncated: boolean }> {
     const { files, truncated } = await this.#directory.blobFiles(this.#limits.files);
     const candidates = files.filter((file) => file.size <= ManifestLimit.bytes);
@@ -52,26 +60,37 @@ export class ReferrerScan {
         known = { stamp: file.stamp, referrer: await this.#read(file) };
         this.#known.set(file.digest, known);
       }
-      if (known.referrer?.subject === subject) descriptors.push(known.referrer.descriptor);
+      const { referrer } = known;
+      if (referrer === undefined || referrer.descriptor.digest === subject) continue;
+      if ((referrer.subject ?? subject) === subject) descriptors.push(referrer.descriptor);
     }
     return { descriptors, truncated: truncated || skipped };
   }
 
   async #read(file: BlobFile): Promise<Referrer | undefined> {
+    const { digest, size } = file;
     try {
-      const bytes = await this.#directory.readBlob(file.digest, ManifestLimit.bytes);
-      if (bytes === undefined || !mayHaveSubject(bytes)) return undefined;
-      const mediaType = sniffManifestType(bytes);
-      const subject = mediaType === undefined ? undefined : decodeManifest(bytes, mediaType).subject?.digest;
-      if (mediaType === undefined || subject === undefined) return undefined;
-      // Named as its file is. If it has other content, whoever fetches it is told.
-      return { subject, descriptor: { ...describeReferrer(bytes, mediaType), digest: file.digest } };
+      const bytes = await this.#directory.readBlob(digest, ManifestLimit.bytes);
+      if (bytes === undefined) return undefined;
+      const sound = bytes.byteLength > REFERRER_BYTES || digestOf(bytes, digestAlgorithm(digest)) === digest;
+      if (sound) return referrerIn(bytes, digest);
+      return { subject: undefined, descriptor: { mediaType: MediaType.imageManifest, digest, size } };
     } catch (error) {
       // One strange file (no manifest after all, or a link that leads out) must not hide the others.
       if (error instanceof RegistryError && error.code !== 'storage-failed') return undefined;
       throw error;
     }
   }
+}
+
+/** Undefined where the bytes are no manifest with a subject. @throws RegistryError `manifest-malformed` */
+function referrerIn(bytes: Uint8Array, digest: Digest): Referrer | undefined {
+  if (!mayHaveSubject(bytes)) return undefined;
+  const mediaType = sniffManifestType(bytes);
+  const subject = mediaType === undefined ? undefined : decodeManifest(bytes, mediaType).subject?.digest;
+  if (mediaType === undefined || subject === undefined) return undefined;
+  // Named as its file is. If it has other content, whoever fetches it is told.
+  return { subject, descriptor: { ...describeReferrer(bytes, mediaType), digest } };
 }
 
 /** Whether it is worth parsing: a JSON object with a member `subject`, in whatever spelling. */

@@ -168,6 +168,18 @@ describe('packImage refuses', () => {
     assert.deepEqual(await spools(), before, 'nothing is left in the temporary directory');
   };
 
+  test('to write where there is no place for a layer, and names that place', async () => {
+    const path = join(scratch, 'no-such-place');
+    process.env['TMPDIR'] = path;
+    try {
+      const message =
+        /^cannot write the layer to the temporary directory .*no-such-place: ENOENT \(TMPDIR names another\)$/;
+      await assert.rejects(packImage(scratch), { code: 'spool-failed', message });
+    } finally {
+      process.env['TMPDIR'] = scratch;
+    }
+  });
+
   test('a directory that is not there, or is none', async () => {
     await refused(join(scratch, 'absent'), { code: 'directory-missing', message: /absent' is not there$/ });
     const path = join(await freshDirectory(), 'file');

@@ -87,5 +87,6 @@ async function* chunksAt(path: string): AsyncIterable<Uint8Array> {
 
 function spoolFault(cause: unknown): PackFault {
   const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
-  return new PackFault('spool-failed', `cannot write the layer to the temporary directory: ${reason}`, { cause });
+  const message = `cannot write the layer to the temporary directory ${tmpdir()}: ${reason} (TMPDIR names another)`;
+  return new PackFault('spool-failed', message, { cause });
 }

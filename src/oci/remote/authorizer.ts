@@ -83,7 +83,7 @@ export class Authorizer {
     const { base, sent } = refused;
     if (header === undefined)
       throw this.#unauthorized(refused, 'it does not say how to authenticate', await this.#find(refused));
-    const challenges = parseChallenges(header);
+    const challenges = readChallenges(header, refused);
     const credentials = await this.#find(refused).catch((error: unknown) => {
       this.#lookAgain(refused);
       throw error;
@@ -226,6 +226,16 @@ function repositoryOf({ scopes }: Pick<Refused, 'scopes'>): string {
 
 function mayCarryCredentials(realm: URL, base: URL): boolean {
   return realm.protocol === 'https:' || realm.hostname === base.hostname || hostKind(base) === 'loopback';
+}
+
+function readChallenges(header: string, { base, doing }: Refused): readonly Challenge[] {
+  try {
+    return parseChallenges(header);
+  } catch (cause) {
+    if (!(cause instanceof RegistryError)) throw cause;
+    const message = `cannot ${doing}: ${base.host} answered 401 (not authorized), and its ${cause.message}`;
+    throw new RegistryError(cause.code, message, { cause, url: shownUrl(base), status: 401 });
+  }
 }
 
 function decodeBearer({ parameters }: Challenge, base: URL): Bearer {

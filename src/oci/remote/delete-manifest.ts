@@ -7,7 +7,7 @@ import { decodeManifest } from '../manifest.ts';
 import { unlistInFallback } from './fallback-listing.ts';
 import { listReferrers } from './list-referrers.ts';
 import { readManifest } from './read-manifest.ts';
-import { readRefusal, refused, saysAbsent } from './registry-answer.ts';
+import { isAbsence, readRefusal, refused } from './registry-answer.ts';
 import type { Session } from './session.ts';
 
 /**
@@ -30,7 +30,7 @@ export async function deleteManifest(session: Session, target: string): Promise<
   const existed = await connection.exchange(request, async (response) => {
     if (response.status === 200 || response.status === 202 || response.status === 204) return true;
     const refusal = await readRefusal(response);
-    if (response.status === 404 || (response.status === 400 && saysAbsent(refusal))) return false;
+    if (isAbsence(response.status, refusal)) return false;
     const error = refused(response, refusal, doing);
     // Older registries delete by digest only, and call a tag a bad digest.
     if (response.status !== 400 || isDigest(target)) throw error;

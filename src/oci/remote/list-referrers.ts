@@ -9,7 +9,7 @@ import { decodeIndexEntries, type IndexEntries } from '../referrers-index.ts';
 import type { ReferrersListing } from '../repository.ts';
 import { nextPage } from './link-header.ts';
 import { beginsObject } from './read-manifest.ts';
-import { readRefusal, refused, saysAbsent } from './registry-answer.ts';
+import { isAbsence, readRefusal, refused, saysAbsent } from './registry-answer.ts';
 import { mediaTypeOf, type Session } from './session.ts';
 
 interface Page {
@@ -111,7 +111,9 @@ async function readPage(
 async function expectNoApi(session: Session, response: HttpResponse, doing: string): Promise<undefined> {
   const refusal = await readRefusal(response);
   const isMissing =
-    [404, 405, 501].includes(response.status) || (response.status === 400 && refusal.code === 'UNSUPPORTED');
+    [405, 501].includes(response.status) ||
+    (response.status === 404 && isAbsence(404, refusal)) ||
+    (response.status === 400 && refusal.code === 'UNSUPPORTED');
   if (!isMissing) throw refused(response, refusal, doing);
   // A registry with the API may still not know the repository: that tells nothing about the next time.
   if (!saysAbsent(refusal)) session.hasReferrersApi = false;

@@ -51,6 +51,14 @@ function decodeRefusal(json: Json): Refusal {
   return typeof text === 'string' && text !== '' ? { message: text } : {};
 }
 
+/** Codes that say that we were not told, whatever the status: a 404 with one of these is no absence. */
+const UNTOLD: ReadonlySet<string> = new Set(['UNAUTHORIZED', 'DENIED', 'TOOMANYREQUESTS']);
+
+/** Whether a read was answered with: it is not there. */
+export function isAbsence(status: number, refusal: Refusal): boolean {
+  return (status === 404 && !UNTOLD.has(refusal.code ?? '')) || (status === 400 && saysAbsent(refusal));
+}
+
 /** Codes that say that something is not there, whatever the status. */
 export function saysAbsent(refusal: Refusal): boolean {
   return ['NAME_UNKNOWN', 'MANIFEST_UNKNOWN', 'BLOB_UNKNOWN', 'NOT_FOUND'].includes(refusal.code ?? '');

@@ -231,6 +231,8 @@ test('why a tag is not resolved is told where HEAD is denied without a word', as
   await assert.rejects(repository.resolve('v1'), { code: 'denied', message: /DENIED 'the project is archived'$/ });
 });
 
+const errors = (code: string): string => JSON.stringify({ errors: [{ code }] });
+
 test('each failure keeps its meaning, and none means that something is not there', async () => {
   const cases: [ScriptedAnswer | Error, string, RegExp][] = [
     [
@@ -243,6 +245,10 @@ test('each failure keeps its meaning, and none means that something is not there
       'throttled',
       /429 \(too many requests\); it asks to wait 3600 s/,
     ],
+    // A status alone may say that it is not there; a code that says why it was not told is heard first.
+    [{ status: 404, body: errors('TOOMANYREQUESTS') }, 'throttled', /answered 404 \(not found\): TOOMANYREQUESTS$/],
+    [{ status: 404, body: errors('DENIED') }, 'denied', /answered 404 \(not found\): DENIED$/],
+    [{ status: 404, body: errors('UNAUTHORIZED') }, 'unauthorized', /answered 404 \(not found\): UNAUTHORIZED$/],
     [{ status: 500 }, 'server-error', /500 \(server error\) after 5 attempts/],
     [{ status: 502, body: '<html>' }, 'server-error', /502/],
     [{ status: 503 }, 'server-error', /503/],
@@ -287,7 +293,12 @@ test('each failure keeps its meaning, and none means that something is not there
 });
 
 test('what is not there is undefined, by status or by code', async () => {
-  for (const answer of [{ status: 404 }, { status: 400, body: '{"errors":[{"code":"NAME_UNKNOWN"}]}' }]) {
+  for (const answer of [
+    { status: 404 },
+    { status: 404, body: errors('MANIFEST_UNKNOWN') },
+    { status: 404, body: errors('UNSUPPORTED') },
+    { status: 400, body: errors('NAME_UNKNOWN') },
+  ]) {
     const { repository } = open('registry.test', () => answer);
     assert.equal(await repository.resolve('v1'), undefined);
     assert.equal(await repository.manifest('v1'), undefined);

@@ -5,7 +5,7 @@ import { parseTag } from '../reference.ts';
 import type { StoredManifest } from '../repository.ts';
 import type { Scope } from './authorizer.ts';
 import { ContentCache } from './content-cache.ts';
-import { readRefusal, refused, saysAbsent } from './registry-answer.ts';
+import { isAbsence, readRefusal, refused } from './registry-answer.ts';
 import type { RegistryConnection } from './registry-connection.ts';
 
 /** What the operations on one repository share, and what they have learnt about it. */
@@ -65,8 +65,7 @@ export class Session {
  */
 export async function expectAbsent(response: HttpResponse, doing: string): Promise<undefined> {
   const refusal = await readRefusal(response);
-  const isAbsent = response.status === 404 || (response.status === 400 && saysAbsent(refusal));
-  if (!isAbsent) throw refused(response, refusal, doing);
+  if (!isAbsence(response.status, refusal)) throw refused(response, refusal, doing);
 }
 
 /** The media type alone, in lower case: no parameters. */

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
+import { createPrivateKey } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { test } from 'node:test';
+import { CLIENT_CERTIFICATE, CLIENT_KEY, SERVER_KEY } from '../../wire/http/certificates.fixture.ts';
 import { MediaType } from '../media-type.ts';
 import type { RemoteTls } from './options.ts';
 import { RecordingTransport } from './recording-transport.fixture.ts';
@@ -11,7 +13,13 @@ import { imageNamed } from './sample.fixture.ts';
 import { readTlsFiles } from './tls-files.ts';
 
 const certificate = (name: string): string => `-----BEGIN CERTIFICATE-----\n${name}\n-----END CERTIFICATE-----`;
-const KEY = '-----BEGIN PRIVATE KEY-----\nkey\n-----END PRIVATE KEY-----\n';
+
+const ENCRYPTED_KEY = createPrivateKey(CLIENT_KEY).export({
+  type: 'pkcs8',
+  format: 'pem',
+  cipher: 'aes-256-cbc',
+  passphrase: 'secret',
+});
 
 /** A directory with files, for the time of a test. */
 function withFiles(files: Readonly<Record<string, string>>): { path: string } & Disposable {
@@ -29,15 +37,15 @@ test("takes roots and a client certificate from docker's directory for the host 
   using directory = withFiles({
     'registry.test:5000/ca.crt': `${certificate('a')}\n${certificate('b')}\n`,
     'registry.test:5000/other.crt': certificate('c'),
-    'registry.test:5000/client.cert': certificate('client'),
-    'registry.test:5000/client.key': KEY,
+    'registry.test:5000/client.cert': CLIENT_CERTIFICATE,
+    'registry.test:5000/client.key': CLIENT_KEY,
     'registry.test/ca.crt': certificate('elsewhere'),
   });
   const tls = { certsDirectories: [`${directory.path}/none`, directory.path] };
   assert.deepEqual(readTlsFiles('registry.test:5000', tls, {}, unwarned), {
     extraCa: [certificate('a'), certificate('b'), certificate('c')],
-    cert: certificate('client'),
-    key: KEY,
+    cert: CLIENT_CERTIFICATE,
+    key: CLIENT_KEY,
   });
   assert.deepEqual(readTlsFiles('registry.test:5001', tls, {}, unwarned), {});
 });
@@ -55,8 +63,8 @@ test("looks in the user's directories before the machine's", () => {
 test('files that are named stand alone', () => {
   using files = withFiles({
     'ca.pem': certificate('ca'),
-    'c.pem': certificate('c'),
-    'k.pem': KEY,
+    'c.pem': CLIENT_CERTIFICATE,
+    'k.pem': CLIENT_KEY,
     'registry.test/ca.crt': certificate('x'),
   });
   const named = {
@@ -68,8 +76,8 @@ test('files that are named stand alone', () => {
   };
   assert.deepEqual(readTlsFiles('registry.test', { ...named, certsDirectories: [files.path] }, {}, unwarned), {
     ca: [certificate('ca')],
-    cert: certificate('c'),
-    key: KEY,
+    cert: CLIENT_CERTIFICATE,
+    key: CLIENT_KEY,
     serverName: 'other.test',
     insecure: true,
   });
@@ -78,10 +86,20 @@ test('files that are named stand alone', () => {
 test('what cannot be used is an error that names the file', () => {
   using files = withFiles({
     'empty.pem': '',
-    'key.pem': KEY,
-    'orphan/client.key': KEY,
-    'bare/client.cert': certificate('c'),
+    'key.pem': CLIENT_KEY,
+    'cert.pem': CLIENT_CERTIFICATE,
+    'other.pem': SERVER_KEY,
+    'locked.pem': ENCRYPTED_KEY,
+    'nonsense.pem': certificate('c'),
+    'orphan/client.key': CLIENT_KEY,
+    'bare/client.cert': CLIENT_CERTIFICATE,
+    'swapped/client.cert': CLIENT_CERTIFICATE,
+    'swapped/client.key': SERVER_KEY,
     'broken/ca.crt': 'x',
+  });
+  const client = (cert: string, key: string): RemoteTls => ({
+    certFile: `${files.path}/${cert}.pem`,
+    keyFile: `${files.path}/${key}.pem`,
   });
   const cases: [string, RemoteTls, RegExp][] = [
     ['registry.test', { caFile: `${files.path}/none.pem` }, /none\.pem cannot be read/],
@@ -89,6 +107,12 @@ test('what cannot be used is an error that names the file', () => {
     ['registry.test', { caFile: `${files.path}/empty.pem` }, /empty\.pem holds no certificate/],
     ['registry.test', { caFile: `${files.path}/key.pem` }, /key\.pem holds no certificate \(expected PEM\)/],
     ['registry.test', { certFile: `${files.path}/key.pem` }, /belong together: only .*key\.pem was given/],
+    ['registry.test', client('cert', 'other'), /other\.pem is not the key of the certificate .*cert\.pem/],
+    ['registry.test', client('cert', 'locked'), /locked\.pem is encrypted, expected a key without a password/],
+    ['registry.test', client('cert', 'nonsense'), /nonsense\.pem holds no key that can be read/],
+    ['registry.test', client('nonsense', 'key'), /nonsense\.pem holds no certificate that can be read/],
+    ['registry.test', { caFile: '/dev/zero' }, /\/dev\/zero cannot be read/],
+    ['swapped', { certsDirectories: [files.path] }, /client\.key is not the key of the certificate .*client\.cert/],
     ['orphan', { certsDirectories: [files.path] }, /client\.key has no certificate beside it/],
     ['bare', { certsDirectories: [files.path] }, /client\.key cannot be read/],
     ['broken', { certsDirectories: [files.path] }, /ca\.crt holds no certificate/],
@@ -100,14 +124,14 @@ test('what cannot be used is an error that names the file', () => {
 
 test('of several client certificates the first is used, and that is said', () => {
   using files = withFiles({
-    'host/a.cert': certificate('a'),
-    'host/a.key': KEY,
+    'host/a.cert': CLIENT_CERTIFICATE,
+    'host/a.key': CLIENT_KEY,
     'host/b.cert': certificate('b'),
-    'host/b.key': KEY,
+    'host/b.key': SERVER_KEY,
   });
   const warnings: string[] = [];
   const tls = readTlsFiles('host', { certsDirectories: [files.path] }, {}, (warning) => warnings.push(warning));
-  assert.equal(tls.cert, certificate('a'));
+  assert.equal(tls.cert, CLIENT_CERTIFICATE);
   assert.match(warnings.join(), /2 client certificates: a\.cert is used/);
 });
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Environment, TlsSettings } from '../../wire/index.ts';
 import { RegistryError } from '../error.ts';
+import { readSmallFile } from '../small-file.ts';
 import type { RemoteTls } from './options.ts';
 
 /**
@@ -31,7 +32,7 @@ export function readTlsFiles(
     return {
       ...common,
       ...(caFile === undefined ? {} : { ca: readCertificates(caFile) }),
-      ...(certFile === undefined || keyFile === undefined ? {} : { cert: readPem(certFile), key: readPem(keyFile) }),
+      ...(certFile === undefined || keyFile === undefined ? {} : readClient(certFile, keyFile)),
     };
   }
   for (const directory of tls.certsDirectories ?? certsDirectories(environment)) {
@@ -76,20 +77,35 @@ function readDirectory(directory: string, warn: (warning: string) => void): TlsS
   if (others.length > 0) warn(`${directory} holds ${certificates.length} client certificates: ${first} is used`);
   if (roots.length === 0 && first === undefined) return undefined;
   const client =
-    first === undefined
-      ? {}
-      : { cert: readPem(`${directory}/${first}`), key: readPem(`${directory}/${first.replace(/cert$/, 'key')}`) };
+    first === undefined ? {} : readClient(`${directory}/${first}`, `${directory}/${first.replace(/cert$/, 'key')}`);
   return { ...(roots.length === 0 ? {} : { extraCa: roots }), ...client };
 }
 
 const MAX_BYTES = 1024 * 1024;
 
+/** A client certificate and its key. What does not fit is found here, where the files can be named: a handshake only fails. */
+function readClient(certFile: string, keyFile: string): { readonly cert: string; readonly key: string } {
+  const [cert, key] = [readPem(certFile), readPem(keyFile)];
+  const { createPrivateKey, X509Certificate } = process.getBuiltinModule('node:crypto');
+  const attempt = <T>(file: string, problem: string, read: () => T): T => {
+    try {
+      return read();
+    } catch (cause) {
+      throw new RegistryError('tls-failed', `${file} ${problem}`, { cause, url: file });
+    }
+  };
+  const certificate = attempt(certFile, 'holds no certificate that can be read', () => new X509Certificate(cert));
+  const encrypted = /-----BEGIN ENCRYPTED|^Proc-Type: 4,ENCRYPTED/m.test(key);
+  const problem = encrypted ? 'is encrypted, expected a key without a password' : 'holds no key that can be read';
+  const privateKey = attempt(keyFile, problem, () => createPrivateKey(key));
+  if (certificate.checkPrivateKey(privateKey)) return { cert, key };
+  throw new RegistryError('tls-failed', `${keyFile} is not the key of the certificate ${certFile}`, { url: keyFile });
+}
+
 function readPem(file: string): string {
-  const { readFileSync, statSync } = process.getBuiltinModule('node:fs');
   let text: string;
   try {
-    if (statSync(file).size > MAX_BYTES) throw new Error('it is too large');
-    text = readFileSync(file, 'utf8');
+    text = new TextDecoder().decode(readSmallFile(file, MAX_BYTES));
   } catch (cause) {
     throw new RegistryError('tls-failed', `the certificate or key ${file} cannot be read`, { cause, url: file });
   }

@@ -2,8 +2,9 @@
 import { WireError } from '../wire-error.ts';
 import { checkHost, hostKind, hostOf, resolveWithin, systemLookup, type Lookup } from './address.ts';
 import { contentLength, discardBody, isShort, silence, watchBody, type BodyWatch } from './body.ts';
+import { demandSoundClient } from './client-certificate.ts';
 import { isUnknownRoot, transportFailure } from './failure.ts';
-import { proxyRules, type Environment, type ProxyRules } from './proxy.ts';
+import { proxyRules, throughProxy, type Environment, type ProxyRules } from './proxy.ts';
 import { chooseRoots, mayAddMachineRoots } from './tls-roots.ts';
 import {
   MAX_HEADER_BYTES,
@@ -143,7 +144,8 @@ export class FetchTransport implements Transport {
       const failure = streamed?.failure();
       if (failure !== undefined) throw failure;
       if (connection.signal.aborted) throw connection.signal.reason as Error;
-      throw transportFailure(error, host);
+      const explained = transportFailure(error, host);
+      throw proxy === undefined ? explained : throughProxy(explained, proxy);
     } finally {
       clearTimeout(timer);
       signal.removeEventListener('abort', abort);
@@ -151,6 +153,7 @@ export class FetchTransport implements Transport {
   }
 
   #tls(tls: TlsSettings, name: string | undefined): BunTls {
+    demandSoundClient(tls);
     const roots = chooseRoots(tls, this.#environment, this.#needMachineRoots.has(tls));
     const serverName = tls.serverName ?? name;
     return {

@@ -14,7 +14,7 @@ import {
 } from './address.ts';
 import { isUnknownRoot } from './failure.ts';
 import { exchange } from './node-exchange.ts';
-import { proxyAuthorization, proxyRules, type Environment, type ProxyRules } from './proxy.ts';
+import { proxyAuthorization, proxyRules, throughProxy, type Environment, type ProxyRules } from './proxy.ts';
 import {
   MAX_HEADER_BYTES,
   type HttpHeaders,
@@ -97,7 +97,10 @@ export class NodeTransport implements Transport {
       const code = (cause as NodeJS.ErrnoException).code ?? 'unknown reason';
       throw new WireError('protocol-violation', `${url.host}: the request cannot be sent (${code})`, { cause });
     }
-    return exchange(outgoing, request);
+    const answered = exchange(outgoing, request);
+    return proxy === undefined
+      ? answered
+      : answered.catch((error: unknown) => Promise.reject(throughProxy(error, proxy)));
   }
 
   async #agent(

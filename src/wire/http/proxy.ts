@@ -45,6 +45,13 @@ export function proxyAuthorization(proxy: URL): string | undefined {
   return `Basic ${Buffer.from(text, 'utf8').toString('base64')}`;
 }
 
+/** A failure of a request that went through a proxy, which names the proxy: it may be the one that failed. Its user and password are not shown. */
+export function throughProxy(error: unknown, proxy: URL): unknown {
+  const name = `proxy ${proxy.host}`;
+  if (!(error instanceof WireError) || error.message.includes(name)) return error;
+  return new WireError(error.code, `${error.message} (asked through ${name})`, { cause: error.cause });
+}
+
 function parseProxy(text: string, variable: string): URL {
   const full = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`;
   const url = URL.canParse(full) ? new URL(full) : undefined;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
+import { createPrivateKey } from 'node:crypto';
 import http from 'node:http';
 import net, { type AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
-import { CLIENT_CERTIFICATE, CLIENT_KEY, TEST_ROOT } from './certificates.fixture.ts';
+import { CLIENT_CERTIFICATE, CLIENT_KEY, SERVER_KEY, TEST_ROOT } from './certificates.fixture.ts';
 import { readBody } from './body.ts';
 import { serve, serveTls } from './loopback-server.fixture.ts';
 import { openTransport, type TransportOptions, type TransportRequest } from './transport.ts';
@@ -259,6 +260,20 @@ test('trusts a root that is given, checks the name, shows a client certificate',
   });
 });
 
+test('a client certificate with a key that is not its own, or that cannot be read, is said before anything is sent', async () => {
+  await using server = await serveTls((_, response) => response.end('x'));
+  const encrypted = createPrivateKey(CLIENT_KEY).export({
+    type: 'pkcs8',
+    format: 'pem',
+    cipher: 'aes-256-cbc',
+    passphrase: 'secret',
+  });
+  for (const key of [SERVER_KEY, encrypted, 'no key']) {
+    const tls = { ca: [TEST_ROOT], cert: CLIENT_CERTIFICATE, key };
+    await fails('tls-failed', /the given certificates or the key cannot be used/, () => text(get(server.url, { tls })));
+  }
+});
+
 test('takes the roots that SSL_CERT_FILE names, and says so where it cannot be read', async () => {
   const { mkdtempSync, rmSync, writeFileSync } = await import('node:fs');
   const { tmpdir } = await import('node:os');
@@ -380,4 +395,18 @@ test('a proxy that refuses is an unreachable server, and its password stays unsa
   );
   proxy.closeAllConnections?.();
   proxy.close();
+});
+
+test('a failure on the way through a proxy names the proxy, which may be what failed, without its password', async () => {
+  const { promise, resolve } = Promise.withResolvers<number>();
+  const closed = net.createServer().listen(0, '127.0.0.1', () => resolve((closed.address() as AddressInfo).port));
+  const port = await promise;
+  closed.close();
+  const via = `http://me:secret@127.0.0.1:${port}`;
+  const options = { environment: { HTTPS_PROXY: via, HTTP_PROXY: via } };
+  for (const url of ['http://registry.test/', 'https://registry.test/']) {
+    await fails('unreachable', new RegExp(`^(?!.*secret).*proxy 127\\.0\\.0\\.1:${port}`), () =>
+      text(get(url), options),
+    );
+  }
 });
