@@ -75,6 +75,7 @@ const MENDED_BY_CALLER: ReadonlySet<string> = new Set([
   'kit-malformed',
   'layout-malformed',
   'trusted-root-unsupported',
+  'client-trust-config-malformed',
   'signing-config-malformed',
   'signing-config-unsupported',
   'service-missing',

@@ -109,6 +109,26 @@ describe('a legacy seal by a certificate', () => {
     it(`is refused if its ${name} cannot be read: ${text}`, async () =>
       assert.equal(codeOf(await verify(having(name, text))), 'none-accepted: bundle-malformed'));
 
+  it('leads by its chain to a root that is known alone, where that is asked for', async () => {
+    const certificateAuthorities = trustedRoot.certificateAuthorities.map(({ chain, ...rest }) => ({
+      ...rest,
+      chain: [chain.at(-1) ?? chain[0]] as const,
+    }));
+    const byRoot = (carriedChain: boolean): ExpectedSigners => ({
+      kind: 'identities',
+      identities: [dev],
+      evidence: { trustedRoot: { ...trustedRoot, certificateAuthorities }, now, carriedChain },
+    });
+    assert.equal((await verify(undefined, byRoot(true))).kind, 'trusted');
+    const unknown = 'none-accepted: certificate-issuer-unknown';
+    assert.equal(codeOf(await verify(undefined, byRoot(false))), unknown);
+    for (const change of [without('chain'), having('chain', 'no PEM'), having('chain', '-----BEGIN CERTIFICATE-----')])
+      assert.equal(codeOf(await verify(change, byRoot(true))), unknown);
+  });
+
+  it('is not spoilt by a chain that cannot be read, where nobody asks for it', async () =>
+    assert.equal((await verify(having('chain', 'no PEM'))).kind, 'trusted'));
+
   it('is refused if its log entry says another time', async () => {
     const later = having('bundle', (text) => text.replace(/"integratedTime":\d+/, '"integratedTime":1795330999'));
     assert.equal(codeOf(await verify(later)), 'none-accepted: log-promise-invalid');

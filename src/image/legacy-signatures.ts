@@ -143,11 +143,11 @@ export function legacyBundle(signature: Uint8Array): Bundle {
 
 /** What the annotations of a layer say of its signature. */
 export function evidenceBeside(annotations: Readonly<Record<string, string>>): LegacyEvidence {
-  const named = (name: 'certificate' | 'bundle' | 'timestamp'): Partial<LegacyEvidence> => {
+  const named = (name: keyof LegacyEvidence): Partial<LegacyEvidence> => {
     const text = annotations[LegacyAnnotation[name]] ?? '';
     return text === '' ? {} : { [name]: text };
   };
-  return { ...named('certificate'), ...named('bundle'), ...named('timestamp') };
+  return { ...named('certificate'), ...named('chain'), ...named('bundle'), ...named('timestamp') };
 }
 
 /** A legacy layer that is no evidence. */

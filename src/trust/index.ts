@@ -210,10 +210,12 @@ export {
 } from './predicate/predicate-type.ts';
 export { readPredicate, type PredicateSource } from './predicate/read-predicate.ts';
 export { printable } from './printable.ts';
+export { readRfc3339 } from './rfc-3339.ts';
 export { assembleTrustedRoot, type RootParts } from './root/assemble-root.ts';
 export {
   CLIENT_TRUST_CONFIG_MEDIA_TYPE,
   decodeClientTrustConfig,
+  isClientTrustConfig,
   type ClientTrustConfig,
 } from './root/client-trust-config.ts';
 export { encodeClientTrustConfig } from './root/encode-client-trust-config.ts';

@@ -33,6 +33,11 @@ export interface EvidenceDemand {
   readonly ignoreLog?: boolean;
   /** asks for no timestamps of certificate logs */
   readonly ignoreScts?: boolean;
+  /**
+   * lets certificates that lie beside the one of a signature lead from it to an authority of the trusted root, as if that listed them: for
+   * somebody who knows their root, and not who is below it
+   */
+  readonly carriedChain?: boolean;
   /** asks for timestamps, even where a log gives the time */
   readonly signedTimestamps?: boolean;
   /** when a certificate must be valid where the log is ignored and no timestamp says when it was used; without it none is accepted then */

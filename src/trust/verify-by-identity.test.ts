@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
+import { hash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
@@ -158,6 +159,37 @@ describe('rejects a seal', () => {
   rejects('entered twice in one log, where two logs are wanted', 'log-entry-duplicate', async () =>
     verify(await stack.seal({ logs: [stack.logV1, stack.logV1] }), { thresholds: { logs: 2 } }),
   );
+  rejects(
+    'entered in one log as two kinds, where two logs are wanted (GHSA-9vcr-p3rj-q5q6)',
+    'log-threshold',
+    async () => {
+      const bundle = await stack.seal();
+      assert.ok(bundle.content.kind === 'dsse' && bundle.material.kind === 'certificate');
+      const { payload, signatures } = bundle.content.envelope;
+      const [signature, certificate] = [signatures[0]?.sig, bundle.material.chain[0]];
+      assert.ok(signature !== undefined && certificate !== undefined);
+      const hashed = { algorithm: 'sha256', bytes: hash('sha256', payload, 'buffer') } as const;
+      const verifier = { kind: 'certificate', der: certificate, chain: [] } as const;
+      const other = await stack.logV1.enter({
+        kind: 'dsse',
+        version: '0.0.1',
+        envelopeHash: hashed,
+        payloadHash: hashed,
+        signatures: [{ signature, verifier }],
+      });
+      const both = { ...bundle, logEntries: [...bundle.logEntries, other] };
+      assert.equal(await codeOf(verify(both)), 'accepted');
+      return verify(both, { thresholds: { logs: 2 } });
+    },
+  );
+  rejects('in one log that is listed under two ids, where two logs are wanted', 'log-threshold', async () => {
+    const logKeyId = hash('sha256', 'another id', 'buffer');
+    const bundle = await stack.seal({ logs: [stack.logV2], stamped: [SIGNED] });
+    const both = { ...bundle, logEntries: bundle.logEntries.flatMap((entry) => [entry, { ...entry, logKeyId }]) };
+    const listed = withRoot(({ logs }) => ({ logs: logs.flatMap((log) => [log, { ...log, logId: logKeyId }]) }));
+    assert.equal(await codeOf(verify(both, listed)), 'accepted');
+    return verify(both, { ...listed, thresholds: { logs: 2 } });
+  });
   rejects('in one log, where two are wanted', 'log-threshold', async () =>
     verify(await stack.seal({ logs: [stack.logV1] }), { thresholds: { logs: 2 } }),
   );

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { WireError } from '../wire/index.ts';
 import type { Bundle } from './bundle/bundle.ts';
+import { authoritiesByWay } from './certificate/carried-chain.ts';
 import { certificateIdentity, type CertificateIdentity } from './certificate/certificate-identity.ts';
 import { keyFault } from './certificate/certificate-authority.ts';
 import { certificateKey, decodeCertificate, type Certificate } from './certificate/certificate.ts';
@@ -48,7 +49,7 @@ export async function verifyByIdentity(
   const check = verifyEvidence(bundle, logged, demand);
   if (check.kind === 'rejected') return check;
   // 3. to 5. Whose certificate it was at those times.
-  const whose = verifyCertificate(leaf, check.evidence, demand);
+  const whose = verifyCertificate(leaf, certificate.carried, check.evidence, demand);
   if (whose.kind === 'rejected') return whose;
   const { identity } = whose;
   return {
@@ -61,9 +62,15 @@ export async function verifyByIdentity(
 
 const WHAT = 'the certificate';
 
-function readLeaf({ material }: Bundle): { readonly kind: 'leaf'; readonly leaf: Certificate } | RejectedSeal {
-  // What else the bundle says the certificate chains to is for the trusted root to say.
-  const [der] = material.kind === 'certificate' ? material.chain : [];
+interface Leaf {
+  readonly kind: 'leaf';
+  readonly leaf: Certificate;
+  /** what else lies there: what the certificate chains to is for the trusted root to say, unless it is asked for */
+  readonly carried: readonly Uint8Array[];
+}
+
+function readLeaf({ material }: Bundle): Leaf | RejectedSeal {
+  const [der, ...carried] = material.kind === 'certificate' ? material.chain : [];
   if (der === undefined) return rejected('key-material', 'a seal by a key', 'a seal by a certificate');
   let leaf: Certificate;
   try {
@@ -74,18 +81,21 @@ function readLeaf({ material }: Bundle): { readonly kind: 'leaf'; readonly leaf:
   }
   const fault = keyFault(leaf, WHAT);
   return fault === undefined
-    ? { kind: 'leaf', leaf }
+    ? { kind: 'leaf', leaf, carried }
     : rejected('certificate-key-unsupported', fault, 'a key of a kind that is used here');
 }
 
 function verifyCertificate(
   leaf: Certificate,
+  carried: readonly Uint8Array[],
   evidence: SealEvidence,
   demand: IdentityDemand,
 ): { readonly kind: 'identity'; readonly identity: CertificateIdentity } | RejectedSeal {
-  const { trustedRoot, ignoreScts, thresholds, identities } = demand;
+  const { trustedRoot, ignoreScts, thresholds, identities, carriedChain } = demand;
   // 3. An authority issued it, and it was valid with all above it at each time that is known.
-  const chain = verifyChain(leaf, trustedRoot.certificateAuthorities, timesOf(evidence, demand), 'code-signing');
+  const { certificateAuthorities: listed } = trustedRoot;
+  const authorities = carriedChain === true ? [...listed, ...authoritiesByWay(leaf, carried, listed)] : listed;
+  const chain = verifyChain(leaf, authorities, timesOf(evidence, demand), 'code-signing');
   if (chain.kind === 'rejected') return rejectedFor(chain.rejection);
   // 4. It is in a certificate log.
   if (ignoreScts !== true) {

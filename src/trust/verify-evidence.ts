@@ -7,7 +7,7 @@ import { TrustError } from './error.ts';
 import type { PublicKey } from './key/public-key.ts';
 import type { Cosignature } from './log/cosignature.ts';
 import { timestampedOctets, type LoggedSignature, type SignatureVerifier } from './log/logged-signature.ts';
-import { logEntryIdentity, nameOfLog } from './log/transparency-log.ts';
+import { logEntryIdentity } from './log/transparency-log.ts';
 import { verifyLogEntry } from './log/verify-entry.ts';
 import { printable } from './printable.ts';
 import {
@@ -121,7 +121,8 @@ function verifyLogEntries(
     else return rejectedFor(check.rejection);
   }
   const wanted = thresholds?.logs ?? 1;
-  const logs = new Set(accepted.map(({ log }) => nameOfLog(log)));
+  // By their keys: a root may list one log under two ids, and of Rekor v2 nobody has signed which of them an entry names.
+  const logs = new Set(accepted.map(({ log }) => log.publicKey.hint));
   if (logs.size >= wanted) return accepted;
   if (logEntries.length === 0) {
     const expected = wanted === 1 ? 'the entry of a transparency log' : `entries of ${wanted} transparency logs`;

@@ -52,6 +52,13 @@ describe('an expression matches everything', () => {
     '.|x',
     '\\w*',
     '[\\s\\S]+',
+    '\\S+',
+    '^\\S+$',
+    '[^ ]',
+    '^[ -~]+$',
+    '[[:graph:]]',
+    '^[[:ascii:]]*$',
+    '^[A-Za-z0-9@:/._-]+$',
   ])
     test(`'${source}'`, async () => assert.equal(matchesEverything(await compileExpression(source, 'it')), true));
   for (const source of ['^https://', '@example\\.com$', '^[^@]+$', '@', '^$', '\\w', '^[a-z0-9]+$'])

@@ -4,8 +4,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 
-// What a policy means in policy-controller (rows 1 to 11), and what has gone wrong in other gates: each has a test, wherever that lies. Here it
-// is held that there still is one of that name.
+// What a policy means in policy-controller (rows 1 to 11), and what has gone wrong in other gates, clients and services: each has a test,
+// wherever that lies. Here it is held that there still is one of that name.
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const SEMANTICS = 'src/policy/semantics.test.ts';
@@ -110,9 +110,69 @@ const KNOWN: Readonly<Record<string, readonly Shown[]>> = {
   ],
 };
 
+const ENTRY = 'src/trust/log/verify-entry.test.ts';
+const CHAIN = 'src/trust/certificate/verify-chain.test.ts';
+const IDENTITY = 'src/trust/verify-by-identity.test.ts';
+const CLOCK = 'src/trust/timestamp/verify-timestamp.test.ts';
+const MIRROR = 'src/keyless/root/load-mirror.test.ts';
+const TOKEN = 'src/stack/certificate-authority/token';
+
+// Clients and services of Sigstore, where what was made known of them is not in the table above.
+const SIGSTORE: Readonly<Record<string, readonly Shown[]>> = {
+  'CVE-2022-23649, GHSA-ccxc-vr6p-4858': [[ENTRY, 'signature (CVE-2022-23649, CVE-2026-22703)']],
+  'CVE-2026-24122, GHSA-wfqv-66vq-46rm': [
+    [CLOCK, 'whose issuer was no longer valid at that time, although the leaf was (CVE-2026-24122)'],
+    [CHAIN, 'when the certificate was valid at one of the times and not at the other'],
+  ],
+  'CVE-2026-39395, GHSA-w6c6-c85g-mmv6': [
+    ['test/chain/bad-attestation.test.ts', 'lay the attestation beside the file, and refuse it for another file, type'],
+  ],
+  'CVE-2024-45395, GHSA-cq38-jh5f-37mq': [
+    ['src/trust/bundle/bundle.test.ts', 'more than 32 log entries (GHSA-cq38-jh5f-37mq)'],
+  ],
+  'GHSA-9vcr-p3rj-q5q6': [
+    [IDENTITY, 'entered in one log as two kinds, where two logs are wanted'],
+    ['src/trust/certificate/verify-scts.test.ts', 'counts logs, not timestamps'],
+  ],
+  'GHSA-wqqc-jjcq-vfxm': [[ENTRY, 'with a retired key, which could make entries for new signatures']],
+  'CVE-2026-24137, GHSA-fcv2-xgw5-pqxf': [[MIRROR, 'writes nothing beside its folder']],
+  'go-tuf GHSA-fphv-w9fq-2525': [[MIRROR, 'refuses a root by which ']],
+  'go-tuf GHSA-jqc5-w2xx-5vq4': [[MIRROR, 'writes nothing beside its folder']],
+  'go-tuf CVE-2024-47534': [[MIRROR, 'takes a target from the first role to which it is left']],
+  'go-tuf GHSA-66x3-6cw3-v5gj': [[MIRROR, 'refuses to go back']],
+  'rekor CVE-2023-30551, CVE-2023-33199, GHSA-273p-m2cw-6833, GHSA-843x-px86-vq42': [
+    ['src/stack/rekor/rekor-v1.test.ts', 'of a kind that is not taken, by its name'],
+    ['src/stack/rekor/rekor-v1.test.ts', 'no request, however malformed, is answered by anything but a coded error'],
+  ],
+  'rekor CVE-2026-24117, GHSA-4c4x-jm2x-pf9j': [
+    ['src/stack/rekor/search.test.ts', 'for a key that is none, of another format, or at an address that the log'],
+  ],
+  'fulcio GHSA-f83f-xpx7-ffpw': [[`${TOKEN}/bad-token.test.ts`, 'of three dots, of one, of none, and of a million']],
+  'fulcio GHSA-59jp-pj84-45mr': [
+    ['src/stack/certificate-authority/issuers/decode-issuers.test.ts', 'by a pattern only as a whole'],
+  ],
+  'fulcio GHSA-f5mr-q85p-6hh6': [
+    [`${TOKEN}/remote-keys.test.ts`, 'by a redirect to '],
+    [`${TOKEN}/remote-keys.test.ts`, 'by its jwks_uri '],
+  ],
+  'timestamp-authority CVE-2025-66564, CVE-2026-39984, CVE-2026-49835': [
+    [CLOCK, 'that is not the trusted leaf, whichever certificates are put before it'],
+    [CLOCK, 'that names the trusted leaf outside of what it signed, and itself inside'],
+  ],
+  'gitsign CVE-2023-47122, GHSA-8pmp-678w-c8xx': [
+    [ENTRY, 'that nobody trusts, or that it does not name'],
+    ['src/keyless/log/log-witness.test.ts', 'refuses an entry about another signature'],
+  ],
+  'sigstore-rust#160': [
+    [ENTRY, 'of another time, place, body or log, or by another key'],
+    [CHAIN, 'when the certificate was valid at one of the times and not at the other'],
+  ],
+};
+
 for (const [title, table] of [
   ['what a ClusterImagePolicy means', ROWS],
   ['what was made known of other gates', KNOWN],
+  ['what was made known of clients and services', SIGSTORE],
 ] as const)
   describe(`${title} has its test`, () => {
     for (const [id, shown] of Object.entries(table))

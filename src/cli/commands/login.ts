@@ -3,7 +3,6 @@ import { CliError } from '../cli-error.ts';
 import { defineCommand, type Command } from '../command.ts';
 import type { CommandContext } from '../context.ts';
 import { EXIT } from '../exit-code.ts';
-import { readFile } from '../file/read-file.ts';
 import { openServiceClient, requireNetwork } from '../flags/service-client.ts';
 import { SIGNING_FLAGS } from '../flags/signing.ts';
 import { writeJson } from '../output/json-document.ts';
@@ -11,7 +10,6 @@ import { printable } from '../output/printable.ts';
 
 const REGISTRY =
   "credentials of registries are written by 'docker login' or 'podman login', whose files are read; this logs a person in to seal";
-const MAX_BYTES = 1024 * 1024;
 
 /** `bulla login`: says who one is, once for several seals. */
 export const command: Command = defineCommand({
@@ -73,14 +71,11 @@ export const command: Command = defineCommand({
 
 async function issuerOf(context: CommandContext, given: string | undefined, file: string | undefined): Promise<string> {
   if (given !== undefined && given !== '') return given;
-  const { chooseServices, decodeSigningConfig } = await import('../../trust/index.ts');
+  const { chooseServices } = await import('../../trust/index.ts');
   const config =
     file === undefined || file === ''
       ? (await (await import('../flags/default-trust.ts')).loadInitializedTrust(context, 'identities'))?.signingConfig
-      : decodeSigningConfig(
-          await readFile(file, { cwd: context.cwd, what: 'signing config', maxBytes: MAX_BYTES }),
-          file,
-        );
+      : await (await import('../flags/signing-config-file.ts')).readSigningConfig(context, file);
   const [provider] =
     config === undefined
       ? []

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { ISSUER, SIGNED, SUBJECT } from '../../keyless/sigstore-double.fixture.ts';
-import { decodeBundle } from '../../trust/index.ts';
+import { decodeBundle, decodeTrustedRoot, encodeClientTrustConfig, type SigningConfig } from '../../trust/index.ts';
 import { runRecorded, type Ran, type RecordingHostOptions } from '../recording-host.fixture.ts';
 import { serveSigstoreDouble, type SigstoreServices } from '../sigstore-services.fixture.ts';
 
@@ -101,6 +101,32 @@ describe('sign without a key', () => {
     assert.equal(document.images[0]?.seals[0]?.logEntries[0]?.integratedTime, null);
     assert.equal(document.images[0]?.seals[0]?.timestamps.length, 1);
     assert.equal((await run(['--no-network', 'verify', ...IDENTITY, ...ROOT, IMAGE])).code, 0);
+  });
+
+  it('seals and verifies by a client trust config, which is a signing config and a trusted root in one file', async () => {
+    const service = (url: string) => ({ url, majorApiVersion: 1, operator: 'lab' });
+    const any = { kind: 'any' } as const;
+    const signingConfig: SigningConfig = {
+      certificateAuthorities: [service(services.urls.fulcio)],
+      identityProviders: [],
+      logs: [service(services.urls.rekor)],
+      logChoice: any,
+      timestampAuthorities: [],
+      timestampChoice: any,
+    };
+    const trustedRoot = decodeTrustedRoot(Buffer.from(services.trustedRoot), 'it');
+    writeFileSync(join(folder, 'client.json'), encodeClientTrustConfig({ trustedRoot, signingConfig }));
+    const both = ['--signing-config', 'client.json', '--trusted-root', 'client.json'];
+    const signed = withoutToken(await run(['sign', '--yes', ...both, ...TOKEN, IMAGE]));
+    assert.equal(signed.code, 0, signed.stderr);
+    const verify = ['--no-network', 'verify', ...IDENTITY, '--trusted-root', 'client.json', IMAGE];
+    assert.equal((await run(verify)).code, 0);
+    const half = JSON.parse(readFileSync(join(folder, 'client.json'), 'utf8')) as Record<string, unknown>;
+    delete half['trustedRoot'];
+    writeFileSync(join(folder, 'client.json'), JSON.stringify(half));
+    const refused = await run(verify);
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /client\.json\.trustedRoot is missing/);
   });
 
   it('seals as cosign 2 does, with certificate, promise and timestamp beside a .sig tag', async () => {

@@ -99,6 +99,28 @@ describe('sign --certificate', () => {
     assert.match(verified.stderr, /\[certificate-/);
   });
 
+  it('leads to its root by the chain that lies beside it, where nobody lists those between, as in cosign', async () => {
+    const known = ['--insecure-ignore-tlog', '--insecure-ignore-sct'];
+    assert.equal((await run('sign', ...CERTIFIED, ...CHAIN, '--format', 'legacy', IMAGE)).code, 0);
+    for (const [flags, code] of [
+      [['--ca-roots', 'root.pem'], 0],
+      [['--certificate-chain', 'root.pem'], 0],
+      [['--ca-roots', join(golden, '_pki/root.crt')], 12],
+      [['--ca-roots', 'root.pem', '--ca-intermediates', join(golden, '_pki/inter.crt')], 12],
+    ] as const) {
+      const verified = await run('verify', ...WHO, ...known, ...flags, IMAGE);
+      assert.equal(verified.code, code, `${flags.join(' ')}: ${verified.stderr}`);
+    }
+  });
+
+  it('is not accepted by way of a root that lies among the intermediates alone', async () => {
+    assert.equal((await run('sign', ...CERTIFIED, IMAGE)).code, 0);
+    const flags = ['--insecure-ignore-tlog', '--insecure-ignore-sct', '--ca-roots', join(golden, '_pki/root.crt')];
+    const verified = await run('verify', ...WHO, ...flags, '--ca-intermediates', 'chain.pem', IMAGE);
+    assert.equal(verified.code, 12, verified.stderr);
+    assert.match(verified.stderr, /\[certificate-issuer-unknown\]/);
+  });
+
   it('of another key, or that is none, is refused, and nothing is sealed', async () => {
     for (const [argv, message] of [
       [

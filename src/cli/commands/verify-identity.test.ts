@@ -103,8 +103,20 @@ describe('verify of an identity', () => {
     assert.equal(other.code, 12);
     assert.match(other.stderr, /\[certificate-/);
     const cross = await verify('keyless-2.5.0-env', [...IDENTITY, '--ca-roots', '_pki/leaf.crt'], log);
-    assert.equal(cross.code, 1);
-    assert.match(cross.stderr, /no certificate that is a root or leads to one/);
+    assert.equal(cross.code, 12);
+    assert.match(cross.stderr, /\[certificate-issuer-unknown\]/);
+  });
+
+  it('takes an authority of one’s own that is below a root, as cosign does, and not among the intermediates', async () => {
+    const below = join(golden, '_stack/fulcio-inter.pem');
+    const log = { SIGSTORE_REKOR_PUBLIC_KEY: '_stack/rekor1.pub', SIGSTORE_CT_LOG_PUBLIC_KEY_FILE: '_stack/ctfe.pub' };
+    const own = (...flags: readonly string[]): Promise<Ran> =>
+      verify('keyless-2.5.0-env', [...IDENTITY, ...flags], log);
+    assert.equal((await own('--ca-roots', below)).code, 0);
+    assert.equal((await own('--certificate-chain', below)).code, 0);
+    assert.equal((await own('--ca-roots', '_stack/fulcio-root.pem', '--ca-intermediates', below)).code, 0);
+    const strange = await own('--ca-roots', '_pki/root.crt', '--ca-intermediates', '_stack/fulcio-chain.pem');
+    assert.equal(strange.code, 12, strange.stderr);
   });
 
   it('ends with 12 for another identity, claim or issuer, and says how it differs', async () => {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { assembleTrustedRoot, type TrustedRoot } from '../../trust/index.ts';
+import { assembleTrustedRoot, type Certificate, type RootParts, type TrustedRoot } from '../../trust/index.ts';
 import { CliError } from '../cli-error.ts';
 import type { FlagValues } from '../command.ts';
 import type { CommandContext } from '../context.ts';
@@ -14,7 +14,7 @@ export type OwnPki = Partial<Pick<TrustedRoot, 'certificateAuthorities' | 'times
 /**
  * The certificates that flags name.
  *
- * @throws CliError `usage` for flags that say two things, and for authorities that lead to no root; as `readCertificates`
+ * @throws CliError `usage` for flags that say two things; as `readCertificates`
  */
 export async function readOwnPki(context: CommandContext, flags: Flags): Promise<OwnPki> {
   const {
@@ -27,21 +27,23 @@ export async function readOwnPki(context: CommandContext, flags: Flags): Promise
     throw new CliError('usage', '--certificate-chain and --ca-roots say the same: give one of them');
   if (intermediates !== undefined && roots === undefined)
     throw new CliError('usage', '--ca-intermediates needs --ca-roots: nobody believes them by themselves');
-  const authorities = await Promise.all(
-    [chain, roots, intermediates].map(async (file) =>
-      file === undefined ? [] : readCertificates(context, file, 'certificates'),
-    ),
-  );
+  const certificates = async (file: string | undefined): Promise<readonly Certificate[]> =>
+    file === undefined ? [] : readCertificates(context, file, 'certificates');
   const timestampChain = stamps === undefined ? undefined : await readCertificates(context, stamps, 'certificates');
   const root = assembleTrustedRoot({
-    authorities: authorities.flat(),
+    ...(chain === undefined ? { anchors: await certificates(roots) } : partsOf(await certificates(chain))),
+    intermediates: await certificates(intermediates),
     ...(timestampChain === undefined ? {} : { timestampChain }),
   });
   const named = chain ?? roots;
-  if (named !== undefined && root.certificateAuthorities.length === 0)
-    throw new CliError('usage', `${named} has no certificate that is a root or leads to one`);
   return {
     ...(named === undefined ? {} : { certificateAuthorities: root.certificateAuthorities }),
     ...(stamps === undefined ? {} : { timestampAuthorities: root.timestampAuthorities }),
   };
+}
+
+// Its root, wherever that stands; where none issued itself the last, as cosign has it.
+function partsOf(chain: readonly Certificate[]): Pick<RootParts, 'authorities' | 'anchors'> {
+  const rooted = chain.some(({ issuer, subject }) => Buffer.from(issuer).equals(subject));
+  return rooted ? { authorities: chain } : { authorities: chain.slice(0, -1), anchors: chain.slice(-1) };
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { readRfc3339 } from '../../trust/index.ts';
 import { splitCommaValues } from '../arguments/comma-values.ts';
 import { CliError } from '../cli-error.ts';
 
@@ -12,7 +13,6 @@ export interface ServiceSpec<Key extends string> {
   readonly values: Readonly<Partial<Record<Key, string>>>;
 }
 
-const RFC_3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})$/;
 const MAX_CHARACTERS = 16 * 1024;
 
 /**
@@ -70,8 +70,8 @@ export function urlOf({ flag }: ServiceSpec<never>, url: string): string {
 /** A time as RFC 3339 has it. @throws CliError `flag-invalid` */
 export function timeOf(flag: string, key: string, text: string | undefined): Date | undefined {
   if (text === undefined || text === '') return undefined;
-  const time = RFC_3339.test(text) ? new Date(text) : undefined;
-  if (time === undefined || Number.isNaN(time.getTime()))
+  const time = readRfc3339(text);
+  if (time === undefined)
     throw invalid(flag, `'${key}' is '${text.slice(0, 40)}', expected a time such as 2026-01-01T00:00:00Z`);
   return time;
 }

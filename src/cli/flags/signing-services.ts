@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { chooseSigningServices, namedServices, type SigningServices } from '../../keyless/index.ts';
-import { decodeSigningConfig, type SigningConfig, type TrustedRoot } from '../../trust/index.ts';
+import type { SigningConfig, TrustedRoot } from '../../trust/index.ts';
 import { CliError } from '../cli-error.ts';
 import type { FlagValues } from '../command.ts';
 import type { CommandContext } from '../context.ts';
-import { readFile } from '../file/read-file.ts';
 import { loadInitializedTrust } from './default-trust.ts';
+import { readSigningConfig } from './signing-config-file.ts';
 import type { SIGNING_FLAGS } from './signing.ts';
 import { readTrustedRoot } from './trusted-root.ts';
 
@@ -28,7 +28,6 @@ export interface ServiceDemand {
   readonly given: ReadonlySet<string>;
 }
 
-const MAX_BYTES = 1024 * 1024;
 const URLS = ['fulcio-url', 'rekor-url', 'timestamp-server-url'] as const;
 
 /**
@@ -65,11 +64,6 @@ export async function resolveServices(
   context.stderr(`trust: ${fetched.origin.text}\n`);
   const given = await givenRoot(context, flags);
   return { services: choose(context, fetched.signingConfig, demand), trustedRoot: fetched.trustedRoot, ...given };
-}
-
-async function readSigningConfig(context: CommandContext, file: string): Promise<SigningConfig> {
-  const bytes = await readFile(file, { cwd: context.cwd, what: 'signing config', maxBytes: MAX_BYTES });
-  return decodeSigningConfig(bytes, file);
 }
 
 function choose(context: CommandContext, config: SigningConfig, demand: ServiceDemand): SigningServices {

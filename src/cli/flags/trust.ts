@@ -123,6 +123,8 @@ export async function loadEvidenceDemand(
     ignoreScts,
     signedTimestamps,
     now: context.now(),
+    // As cosign has it: where nobody lists those below the root, those count that lie beside the certificate.
+    ...(namesRootAlone(flags) ? { carriedChain: true } : {}),
     ...(witnesses === undefined ? {} : { witnesses }),
   };
   return { evidence, ...(origin === undefined ? {} : { origin }) };
@@ -189,6 +191,11 @@ async function loadRest(
   }
   if (expected === 'keys' && !own) return undefined;
   return (await import('./default-trust.ts')).loadDefaultTrust(context, options);
+}
+
+function namesRootAlone(flags: Flags): boolean {
+  const named = flags['ca-roots'] ?? flags['certificate-chain'];
+  return named !== undefined && flags['ca-intermediates'] === undefined;
 }
 
 function ignoresLog(flags: Flags): boolean {

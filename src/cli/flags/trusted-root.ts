@@ -2,9 +2,11 @@
 import {
   assembleTrustedRoot,
   decodeCertificates,
+  decodeClientTrustConfig,
   decodePublicKey,
   decodeTrustedRoot,
   TrustError,
+  isClientTrustConfig,
   type RootParts,
   type TrustedRoot,
 } from '../../trust/index.ts';
@@ -15,7 +17,7 @@ import { readFile } from '../file/read-file.ts';
 const MAX_ROOT_BYTES = 4 * 1024 * 1024;
 const MAX_PEM_BYTES = 1024 * 1024;
 
-/** The trusted root in a file; warns of what it lists and is not used here. @throws as `readFile` and `decodeTrustedRoot` */
+/** The trusted root in a file, or in a client trust config; warns of what it lists and is not used here. @throws as `readFile` and `decodeTrustedRoot` */
 export async function readTrustedRoot(context: CommandContext, file: string): Promise<TrustedRoot> {
   const bytes = await readFile(file, { cwd: context.cwd, what: 'trusted root', maxBytes: MAX_ROOT_BYTES });
   const root = rootIn(bytes, file);
@@ -28,6 +30,8 @@ function rootIn(bytes: Uint8Array, file: string): ReturnType<typeof decodeTruste
   try {
     return decodeTrustedRoot(bytes, file);
   } catch (error) {
+    if (error instanceof TrustError && error.code === 'trusted-root-unsupported' && isClientTrustConfig(bytes))
+      return decodeClientTrustConfig(bytes, file).trustedRoot;
     if (!(error instanceof WireError)) throw error;
     throw new TrustError('trusted-root-malformed', error.message, { cause: error });
   }

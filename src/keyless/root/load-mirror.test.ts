@@ -17,7 +17,7 @@ import { WireError } from '../../wire/index.ts';
 import { tokenServer, type TokenAnswer, type TokenServer } from '../token/token-transport.fixture.ts';
 import { loadMirror, type LoadedMirror, type LoadMirrorOptions } from './load-mirror.ts';
 import { stateName, type Mirror } from './mirror-state.ts';
-import { MIRROR, newKey, TestRepository } from './tuf-repository.fixture.ts';
+import { MIRROR, newKey, TestRepository, type Delegation } from './tuf-repository.fixture.ts';
 
 const HOUR = 60 * 60 * 1000;
 const FIRST = { 'trusted_root.json': '{"first":1}', 'signing_config.v0.2.json': '{"config":1}' };
@@ -167,6 +167,87 @@ describe('loading what a TUF repository has', () => {
     await assert.rejects(load(later(25)), { code: 'trust-rejected', message: /less than current version/ });
     meddle = undefined;
     assert.equal(text(await load(later(25))), '{"second":2}');
+  });
+
+  it('recovers from versions that a thief of keys counted up, by a root with new keys', async () => {
+    for (let version = 1; version < 20; version++) repository.publish();
+    await load();
+    repository.publish({ anew: true, targets: { 'trusted_root.json': '{"second":2}' } });
+    await assert.rejects(load(later(25)), { code: 'trust-rejected', message: /less than current version/ });
+    repository.publish({ anew: true, rotate: true, targets: { 'trusted_root.json': '{"third":3}' } });
+    assert.equal(text(await load(later(25))), '{"third":3}');
+    assert.equal(text(await load(later(26))), '{"third":3}');
+  });
+
+  for (const [role, threshold] of [
+    ['root', 0],
+    ['timestamp', 0],
+    ['targets', -1],
+  ] as const)
+    it(`refuses a root by which ${threshold} signatures make a ${role} (GHSA-fphv-w9fq-2525)`, async () => {
+      repository.publish({ rotate: true, thresholds: { [role]: threshold } });
+      await assert.rejects(load(), { code: 'trust-rejected', message: /threshold/ });
+    });
+
+  it('counts a key once, however many signatures by it are there', async () => {
+    repository.publish({ rotate: true, thresholds: { timestamp: 2 } });
+    const signed = JSON.parse(Buffer.from(repository.files.get('timestamp.json') ?? []).toString()) as {
+      signatures: { keyid: string; sig: string }[];
+    };
+    const [{ keyid, sig } = { keyid: '', sig: '' }] = signed.signatures;
+    for (const signatures of [
+      [{ keyid, sig }],
+      [
+        { keyid, sig },
+        { keyid, sig },
+      ],
+      [
+        { keyid, sig },
+        { keyid: keyid.toUpperCase(), sig },
+      ],
+    ]) {
+      repository.files.set('timestamp.json', Buffer.from(JSON.stringify({ ...signed, signatures })));
+      await assert.rejects(load(), { code: 'trust-rejected' });
+    }
+  });
+
+  it('takes a target from the first role to which it is left, and from no later one (CVE-2024-47534)', async () => {
+    const [first, second] = ['{"by":"first"}', '{"by":"second"}'].map((own) => ({ 'trusted_root.json': own }));
+    assert.ok(first !== undefined && second !== undefined);
+    const delegate = (delegations: readonly Delegation[]): Promise<LoadedMirror> => {
+      repository = new TestRepository({});
+      repository.publish({ delegations });
+      mirror = { ...mirror, anchor: repository.root() };
+      return load();
+    };
+    const loaded = await delegate([
+      { role: 'z', targets: first },
+      { role: 'a', targets: second },
+    ]);
+    assert.equal(text(loaded), '{"by":"first"}');
+    const silent = { role: 'z', targets: { 'trusted_root.jso?': '{}' }, terminating: true };
+    await assert.rejects(delegate([silent, { role: 'a', targets: second }]), { code: 'trust-unavailable' });
+    const forged = { role: 'z', targets: first, signer: newKey() };
+    await assert.rejects(delegate([forged, { role: 'a', targets: second }]), { code: 'trust-rejected' });
+  });
+
+  it('takes what is its own before what is left to others', async () => {
+    repository.publish({ delegations: [{ role: 'other', targets: { 'trusted_root.json': '{"theirs":1}' } }] });
+    assert.equal(text(await load()), '{"first":1}');
+  });
+
+  it('writes nothing beside its folder, whatever roles and targets are named (GHSA-jqc5-w2xx-5vq4, GHSA-fcv2-xgw5-pqxf)', async () => {
+    const name = `escaped-${process.pid}`;
+    repository = new TestRepository({ [`../../${name}`]: '{"evil":1}' });
+    repository.publish({ delegations: [{ role: `../${name}`, targets: { 'trusted_root.json': '{"left":1}' } }] });
+    mirror = { ...mirror, anchor: repository.root() };
+    assert.equal(text(await load()), '{"left":1}');
+    for (const place of [tmpdir(), join(tmpdir(), '..'), folder])
+      assert.deepEqual(
+        readdirSync(place).filter((found) => found.startsWith(name)),
+        [],
+        place,
+      );
   });
 
   it('is not frozen: the same timestamp serves until it expires and no longer', async () => {

@@ -25,6 +25,21 @@ export interface Publication {
   readonly expires?: Readonly<Partial<Record<'root' | 'timestamp' | 'snapshot' | 'targets', Date>>>;
   /** new keys for all roles but root, in a root of the next version */
   readonly rotate?: boolean;
+  /** all roles but root begin again at their first version, as they do after somebody has counted them up */
+  readonly anew?: boolean;
+  /** to whom the targets of these paths are left as well, in this order, by the name of their role; each has one version and a key of its own */
+  readonly delegations?: readonly Delegation[];
+  /** how many signatures a role wants, in a new root */
+  readonly thresholds?: Readonly<Partial<Record<'root' | 'timestamp' | 'snapshot' | 'targets', number>>>;
+}
+
+export interface Delegation {
+  readonly role: string;
+  readonly targets: Readonly<Record<string, string>>;
+  /** nobody after this one is asked for these paths */
+  readonly terminating?: boolean;
+  /** who signs it, if not its own key */
+  readonly signer?: RepositoryKey;
 }
 
 export class TestRepository {
@@ -45,24 +60,31 @@ export class TestRepository {
   }
 
   publish(publication: Publication = {}): void {
-    const { targets = {}, rotate = false } = publication;
+    const { targets = {}, rotate = false, anew = false } = publication;
+    if (anew) this.#versions = { ...this.#versions, timestamp: 0, snapshot: 0, targets: 0 };
     for (const [name, text] of Object.entries(targets)) this.#targets.set(name, text);
     if (rotate) this.#writeRoot(publication);
     for (const role of ['targets', 'snapshot', 'timestamp'] as const) this.#versions[role]++;
-    const files = [...this.#targets].map(([path, text]) => {
-      const sha256 = hash('sha256', text);
-      const folder = path.includes('/') ? `${path.slice(0, path.lastIndexOf('/'))}/` : '';
-      this.files.set(`targets/${folder}${sha256}.${path.slice(folder.length)}`, Buffer.from(text));
-      return [path, new TargetFile({ path, length: Buffer.byteLength(text), hashes: { sha256 } })] as const;
-    });
+    const delegated = (publication.delegations ?? []).map((delegation) => this.#delegate(delegation));
+    const delegations = {
+      keys: Object.fromEntries(delegated.map(({ key: { id, key } }) => [id, key.toJSON()])),
+      roles: delegated.map(({ role }) => role),
+    };
     const listed = this.#write(
-      new Targets({ ...this.#about('targets', publication), targets: Object.fromEntries(files) }),
+      new Targets({
+        ...this.#about('targets', publication),
+        targets: this.#list(this.#targets),
+        ...(delegated.length === 0 ? {} : { unrecognizedFields: { delegations } }),
+      }),
       publication,
     );
     const snapshot = this.#write(
       new Snapshot({
         ...this.#about('snapshot', publication),
-        meta: { 'targets.json': metaOf(this.#versions.targets, listed) },
+        meta: {
+          'targets.json': metaOf(this.#versions.targets, listed),
+          ...Object.fromEntries(delegated.map(({ role, bytes }) => [`${role.name}.json`, metaOf(1, bytes)])),
+        },
       }),
       publication,
     );
@@ -73,6 +95,24 @@ export class TestRepository {
       }),
       publication,
     );
+  }
+
+  #list(targets: Iterable<readonly [path: string, text: string]>): Record<string, TargetFile> {
+    const files = [...targets].map(([path, text]) => {
+      const sha256 = hash('sha256', text);
+      const folder = path.includes('/') ? `${path.slice(0, path.lastIndexOf('/'))}/` : '';
+      this.files.set(`targets/${folder}${sha256}.${path.slice(folder.length)}`, Buffer.from(text));
+      return [path, new TargetFile({ path, length: Buffer.byteLength(text), hashes: { sha256 } })] as const;
+    });
+    return Object.fromEntries(files);
+  }
+
+  #delegate({ role: name, targets, terminating = false, signer }: Delegation) {
+    const key = newKey();
+    const about = { ...this.#about('targets', {}), version: 1 };
+    const bytes = encode(new Targets({ ...about, targets: this.#list(Object.entries(targets)) }), [signer ?? key]);
+    this.files.set(`1.${encodeURIComponent(name)}.json`, bytes);
+    return { key, bytes, role: { name, keyids: [key.id], threshold: 1, terminating, paths: Object.keys(targets) } };
   }
 
   /** What the mirror answers. */
@@ -95,6 +135,8 @@ export class TestRepository {
     const root = new Root({ ...this.#about('root', publication), consistentSnapshot: true });
     root.addKey(this.#rootKey.key, 'root');
     for (const role of ['timestamp', 'snapshot', 'targets']) root.addKey(this.#onlineKey.key, role);
+    for (const [role, threshold] of Object.entries(publication.thresholds ?? {}))
+      Object.assign(root.roles[role] ?? {}, { threshold });
     const signer = publication.signers?.root;
     const bytes = encode(root, signer === undefined ? [previous, this.#rootKey] : [signer]);
     this.files.set(`${this.#versions.root}.root.json`, bytes);

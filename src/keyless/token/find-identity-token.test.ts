@@ -193,7 +193,7 @@ describe('where nobody has a token', () => {
     });
     const server = tokenServer(() => ({ status: 503, body: '' }));
     await assert.rejects(search(server.client, ci, { login: { ...login, flow: 'device' } }), {
-      code: 'issuer-unusable',
+      code: 'token-unavailable',
     });
     assert.equal(server.lines()[0], 'GET https://issuer.example/.well-known/openid-configuration');
     assert.deepEqual(told, []);

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { printable } from '../../trust/index.ts';
+import { printable, readRfc3339 } from '../../trust/index.ts';
 import type { Json } from '../../wire/index.ts';
 import type { DocumentFault, DocumentFaultCode, FaultList, SourcePlace } from './fault.ts';
 import { nearestField } from './nearest-field.ts';
 import { jsonOf, kindOf, type YamlPlace, type YamlValue } from './yaml-value.ts';
-
-/** @see https://www.rfc-editor.org/rfc/rfc3339#section-5.6 */
-const RFC_3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})$/;
 
 type YamlMap = Extract<YamlValue, { kind: 'map' }>;
 
@@ -91,8 +88,8 @@ export class FieldReader {
   time(name: string): Date | undefined {
     const text = this.filled(name);
     if (text === undefined) return undefined;
-    const time = new Date(text);
-    if (RFC_3339.test(text) && !Number.isNaN(time.getTime())) return time;
+    const time = readRfc3339(text);
+    if (time !== undefined) return time;
     this.error('field-value', `'${printable(text, 40)}', expected a time such as 2026-01-02T03:04:05Z`, name);
     return undefined;
   }

@@ -2,10 +2,9 @@
 import { isJsonObject, type Json } from '../../wire/index.ts';
 import { TrustError, type TrustErrorCode } from '../error.ts';
 import { printable } from '../printable.ts';
+import { readRfc3339 } from '../rfc-3339.ts';
 import { decodeAnyBase64 } from './any-base64.ts';
 import type { JsonObject } from './strict-json.ts';
-
-const RFC_3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:Z|[+-]\d{2}:\d{2})$/;
 
 /**
  * One message in ProtoJSON, read field by field: each may be spelled `logIndex` or `log_index`, `null` means unset, and an unset
@@ -90,8 +89,8 @@ export class MessageReader {
   time(name: string): Date | undefined {
     const value = this.take(name);
     if (value === undefined) return undefined;
-    const time = typeof value === 'string' && RFC_3339.test(value) ? new Date(value) : undefined;
-    if (time === undefined || Number.isNaN(time.getTime())) throw this.malformed(name, 'no time as RFC 3339 has it');
+    const time = typeof value === 'string' ? readRfc3339(value) : undefined;
+    if (time === undefined) throw this.malformed(name, 'no time as RFC 3339 has it');
     return time;
   }
 

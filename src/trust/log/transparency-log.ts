@@ -24,7 +24,7 @@ export interface TransparencyLog {
 /**
  * What tells an entry from another: two entries of a bundle with the same are one, in whatever form they are given.
  *
- * A threshold must count logs (`nameOfLog`), never entries: one log can be asked to enter a thing as often as one likes.
+ * A threshold must count logs (by their keys), never entries: one log can be asked to enter a thing as often as one likes.
  */
 export function logEntryIdentity({ logKeyId = new Uint8Array(), logIndex, canonicalizedBody }: LogEntry): string {
   const name = Buffer.from(logKeyId).toString('base64');
@@ -34,7 +34,7 @@ export function logEntryIdentity({ logKeyId = new Uint8Array(), logIndex, canoni
     : `${name} ${Buffer.from(leafHash(canonicalizedBody)).toString('hex')}`;
 }
 
-/** The name of a log for messages and for counting: its id in base64, whatever its entries in a trusted root. */
+/** The name of a log for messages: its id in base64. */
 export function nameOfLog({ logId }: Pick<TransparencyLog, 'logId'>): string {
   return Buffer.from(logId).toString('base64');
 }

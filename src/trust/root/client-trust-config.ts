@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { isJsonObject, parseJson } from '../../wire/index.ts';
 import { MessageReader } from '../bundle/proto-json.ts';
 import { parseStrictObject } from '../bundle/strict-json.ts';
 import { TrustError } from '../error.ts';
@@ -15,6 +16,12 @@ export interface ClientTrustConfig {
 export const CLIENT_TRUST_CONFIG_MEDIA_TYPE = 'application/vnd.dev.sigstore.clienttrustconfig.v0.1+json';
 
 const MAX_BYTES = 5 * 1024 * 1024;
+
+/** Whether a file that is JSON says that it is a client trust config, whatever else is wrong with it. */
+export function isClientTrustConfig(bytes: Uint8Array): boolean {
+  const value = parseJson(bytes, { what: 'it', maxBytes: MAX_BYTES });
+  return isJsonObject(value) && value['mediaType'] === CLIENT_TRUST_CONFIG_MEDIA_TYPE;
+}
 
 /**
  * Reads a client trust config of version 0.1, as strictly as its two parts.

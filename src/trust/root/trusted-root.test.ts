@@ -202,6 +202,7 @@ describe('refuses a trusted root', () => {
       (first(root.tlogs).publicKey['validFor'] = { start, end });
     refuses(period('2026-01-01T00:00:00Z', '2025-01-01T00:00:00Z'), 'trusted-root-malformed', /before the start/);
     refuses(period('2026-01-01', '2027-01-01'), 'trusted-root-malformed', /RFC 3339/);
+    refuses(period('2026-02-30T00:00:00Z', '2027-01-01T00:00:00Z'), 'trusted-root-malformed', /RFC 3339/);
     refuses(period('2026-13-41T00:00:00Z', '2027-01-01T00:00:00Z'), 'trusted-root-malformed', /RFC 3339/);
   });
 

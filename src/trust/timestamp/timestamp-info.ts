@@ -56,7 +56,7 @@ export function decodeTimestampInfo(bytes: Uint8Array): TimestampInfo {
   const nonce = info.peek() === DerTag.integer ? significant(info.integerOctets()) : undefined;
   // The name is a hint; the certificate says who it is.
   if (info.peek() === TSA) info.element();
-  if (info.peek() === EXTENSIONS) throw malformed('extensions, and none is known here');
+  if (info.peek() === EXTENSIONS) skipExtensions(info.enter(EXTENSIONS));
   info.end();
   return {
     policy,
@@ -116,6 +116,19 @@ function readThousandth(accuracy: DerReader, tag: number): number {
   const number = new DerReader(der.value(DerTag.integer, accuracy.read(tag)), WHAT).integer();
   if (number < 1 || number > 999) throw malformed(`an accuracy of ${number} thousandths`);
   return number;
+}
+
+// Qualified authorities say here that they are (ETSI EN 319 422). None is known here, so that none may be critical.
+function skipExtensions(extensions: DerReader): void {
+  if (extensions.peek() === undefined) throw malformed('an empty list of extensions');
+  while (extensions.peek() !== undefined) {
+    const extension = extensions.sequence();
+    const oid = extension.oid();
+    const critical = extension.peek() === DerTag.boolean && extension.boolean();
+    extension.read(DerTag.octetString);
+    extension.end();
+    if (critical) throw malformed(`the critical extension ${oid}, and none is known here`);
+  }
 }
 
 const WHAT = 'the timestamp';

@@ -148,13 +148,24 @@ describe('what an authority says', () => {
     refused(() => accuracy(der.implicit(1, Buffer.from([3, 0xe8]))), /accuracy of 1000/);
   });
 
-  test('may have an ordering, a nonce and a name, in that order, and no extension', () => {
+  test('may have extensions that need not be understood, as those of qualified authorities, and none that must', () => {
+    const extension = (...critical: readonly Uint8Array[]): Uint8Array =>
+      der.sequence(der.oid('1.3.6.1.5.5.7.1.3'), ...critical, der.octetString(der.nullValue()));
+    const read = (...extensions: readonly Uint8Array[]): string =>
+      decodeTimestampInfo(infoOf(SIGNATURE, { more: [der.value(0xa1, ...extensions)] })).time.toISOString();
+    assert.equal(read(extension()), '2026-06-01T00:00:05.000Z');
+    assert.equal(read(extension(), extension(der.boolean(false))), '2026-06-01T00:00:05.000Z');
+    refused(() => read(extension(), extension(der.boolean(true))), /the critical extension 1\.3\.6\.1\.5\.5\.7\.1\.3/);
+    refused(() => read(), /an empty list of extensions/);
+    refused(() => read(der.sequence()), /./, 'der-malformed');
+  });
+
+  test('may have an ordering, a nonce and a name, in that order', () => {
     const name = der.value(0xa0, der.value(0xa4, der.sequence()));
     const info = decodeTimestampInfo(
       infoOf(SIGNATURE, { more: [der.boolean(true), der.integer(Buffer.from([0x80])), name] }),
     );
     assert.deepEqual(Buffer.from(info.nonce ?? []), Buffer.from([0x80]));
-    refused(() => decodeTimestampInfo(infoOf(SIGNATURE, { more: [der.value(0xa1, der.sequence())] })), /extensions/);
     refused(
       () => decodeTimestampInfo(infoOf(SIGNATURE, { more: [name, der.boolean(true)] })),
       /too many/,

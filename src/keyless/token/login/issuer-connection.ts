@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import type * as OpenIdClient from 'openid-client';
 import { printable } from '../../../trust/index.ts';
-import { hostKind, readBody, shownUrl, WireError } from '../../../wire/index.ts';
+import { hostKind, isJsonObject, parseJson, readBody, shownUrl, WireError } from '../../../wire/index.ts';
 import { KeylessError } from '../../error.ts';
 import { parseTokenServerUrl } from '../provider/token-server-url.ts';
 import type { LoginSettings, LoginSurroundings } from './login-settings.ts';
@@ -87,6 +87,9 @@ function fetchOver(issuer: URL, { client, deadline, signal, userAgent }: LoginSu
       }),
     );
     const { status, bytes } = answer;
+    const passing = status === 408 || status === 429 || status >= 500;
+    if (passing && !saysWhy(bytes))
+      throw new KeylessError('token-unavailable', `cannot log in at ${shownUrl(issuer)}: it answers ${status}`);
     return new Response(bytes.length === 0 ? null : Uint8Array.from(bytes), { status, headers: { ...answer.headers } });
   };
 }
@@ -96,6 +99,19 @@ function bodyBytes(body: unknown): Uint8Array {
   if (typeof body === 'string' || body instanceof URLSearchParams) return new TextEncoder().encode(body.toString());
   throw new KeylessError('issuer-unusable', 'a request to the issuer has a body of an unknown kind');
 }
+
+// A code of OAuth decides, whatever the status: some issuers say `slow_down` with 429.
+function saysWhy(bytes: Uint8Array): boolean {
+  try {
+    const json = parseJson(bytes, { what: '', maxBytes: MAX_ANSWER, maxDepth: 16 });
+    return isJsonObject(json) && typeof json['error'] === 'string';
+  } catch {
+    return false;
+  }
+}
+
+/** Codes by which an issuer says that it cannot now. @see https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1 */
+const PASSING: ReadonlySet<string> = new Set(['server_error', 'temporarily_unavailable']);
 
 /** Codes by which an issuer says no to the person or to the program, not that something is broken. */
 const REFUSALS: ReadonlySet<string> = new Set([
@@ -122,6 +138,7 @@ export function loginFailure(error: unknown, issuer: string, signal: AbortSignal
   }
   const { error: code, code: kind, message } = (error ?? {}) as { error?: unknown; code?: unknown; message?: unknown };
   if (typeof code === 'string') {
+    if (PASSING.has(code)) return new KeylessError('token-unavailable', `cannot log in at ${issuer}: it says ${code}`);
     const refused = REFUSALS.has(code);
     return new KeylessError(
       refused ? 'login-refused' : 'issuer-unusable',

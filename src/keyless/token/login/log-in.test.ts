@@ -216,8 +216,21 @@ describe('a login with another device', () => {
     assert.equal((await device(provider)).token.email, 'alice@example.com');
   });
 
+  test('slows down when told so with another status', async () => {
+    let told = 0;
+    await using provider = await openIdProvider({
+      intercept: (request, response) => {
+        if (request.url !== '/oidc/token' || told++ >= 3) return false;
+        response.writeHead(429, { 'content-type': 'application/json' }).end('{"error":"slow_down"}');
+        return true;
+      },
+    });
+    assert.equal((await device(provider)).token.email, 'alice@example.com');
+  });
+
   for (const [said, code] of [
     ['access_denied', 'login-refused'],
+    ['server_error', 'token-unavailable'],
     ['expired_token', 'login-timeout'],
     ['invalid_grant', 'issuer-unusable'],
     ['server\u202e_error', 'issuer-unusable'],
@@ -350,6 +363,21 @@ describe('an issuer is not believed', () => {
       assert.ok(!error.message.includes('\n'));
     });
   }
+
+  test('that cannot answer now has said nothing: be it asked what it is, for a token or for its keys', async () => {
+    for (const path of ['/oidc/.well-known/openid-configuration', '/oidc/device/code', '/oidc/token', '/oidc/keys'])
+      for (const status of [429, 500, 503]) {
+        await using provider = await openIdProvider({
+          intercept: (request, response) => {
+            if (request.url !== path) return false;
+            response.writeHead(status, { 'content-type': 'text/html' }).end('<h1>later</h1>');
+            return true;
+          },
+        });
+        const message = new RegExp(`^cannot log in at .*: it answers ${status}$`);
+        await assert.rejects(device(provider), { code: 'token-unavailable', message });
+      }
+  });
 
   test('that redirects: nothing is asked elsewhere', async () => {
     await using elsewhere = await openIdProvider();
