@@ -22,6 +22,8 @@ const args = [
   // What a command does not need is not even read, as in the npm package: half the time of `version`. Small pieces join larger ones.
   '--splitting',
   '--min-chunk-size=65536',
+  // Most commands end before code that was compiled for them has paid for it; `compile-what-lasts.ts` is for those that do not.
+  '--compile-jit-policy=32',
   // By default an executable made by Bun reads .env and bunfig.toml of the folder that it is started in, whoever wrote them.
   '--no-compile-autoload-dotenv',
   '--no-compile-autoload-bunfig',
