@@ -21,7 +21,7 @@ export async function requireSeal(
   const { code, found, expected: wanted } = check.rejection;
   throw new ImageError(
     'seal-not-readable',
-    `the seal that was made for ${digest} does not verify and was not written (${code}: ${found}, expected ${wanted})`,
+    `the seal that was made for ${digest} does not verify and was not attached (${code}: ${found}, expected ${wanted})`,
   );
 }
 

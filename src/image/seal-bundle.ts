@@ -11,7 +11,7 @@ export type SealOptions = Pick<
   'signer' | 'witnesses' | 'expectation' | 'evidence' | 'now' | 'upload'
 >;
 
-/** Signs a statement about an image as a bundle and lays it beside the image. @throws as `signImage` */
+/** Signs a statement about an image as a bundle, and lays it beside the image once it was verified. @throws as `signImage` */
 export async function sealBundle(
   repository: Repository,
   subject: Descriptor,
@@ -22,9 +22,12 @@ export async function sealBundle(
   const { digest } = subject;
   const bundle = await signBundle(statement.payload, signer, witnesses);
   const artifact = { kind: 'digest', algorithm: digestAlgorithm(digest), hex: digestHex(digest) } as const;
-  await requireSeal(bundle, artifact, digest, options);
-  if (options.upload === false) return { format: 'bundle', digest, bundle };
+  const check = (): Promise<void> => requireSeal(bundle, artifact, digest, options);
+  if (options.upload === false) {
+    await check();
+    return { format: 'bundle', digest, bundle };
+  }
   const { predicateType } = statement;
-  const { descriptor, listed } = await attachBundle(evidence, { subject, bundle, predicateType, now });
+  const { descriptor, listed } = await attachBundle(evidence, { subject, bundle, predicateType, now, check });
   return { format: 'bundle', digest, bundle, manifest: descriptor.digest, ...(listed === undefined ? {} : { listed }) };
 }

@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { digestOf, MediaType, MemoryRepository, type Descriptor } from '../oci/index.ts';
+import {
+  digestOf,
+  MediaType,
+  MemoryRepository,
+  type BlobSource,
+  type Descriptor,
+  type WrittenManifest,
+} from '../oci/index.ts';
 import { generatePrivateKey, keySigner, type Signer } from '../trust/index.ts';
-import { attachedTag, ImageError, listAttached, signImage, verifyImage } from './index.ts';
+import { attachedTag, ImageError, listAttached, signImage, verifyImage, type SignImageOptions } from './index.ts';
 
 const NOW = new Date('2026-11-22T06:47:00.123Z');
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -71,6 +78,36 @@ describe('signImage', () => {
       });
     }
     assert.deepEqual((await listAttached(repository, image.digest)).items, []);
+  });
+
+  it('verifies a bundle while its blobs are on their way, and writes no manifest before both are done', async () => {
+    const { signer, image } = await scene();
+    const steps: string[] = [];
+    const signed = Promise.withResolvers<void>();
+    class Slow extends MemoryRepository {
+      override async putBlob(source: BlobSource): Promise<void> {
+        steps.push('blob begun');
+        await signed.promise;
+        await super.putBlob(source);
+        steps.push('blob stored');
+      }
+
+      override async putManifest(...written: Parameters<MemoryRepository['putManifest']>): Promise<WrittenManifest> {
+        steps.push('manifest');
+        return super.putManifest(...written);
+      }
+    }
+    const expectation: SignImageOptions['expectation'] = {
+      kind: 'keys',
+      get keys() {
+        steps.push('verified');
+        setImmediate(signed.resolve);
+        return [signer.publicKey];
+      },
+    };
+    await signImage(new Slow('registry.example.com/app'), [image], { signer, expectation, now: NOW });
+    const distinct = [...new Set(steps)];
+    assert.deepEqual(distinct, ['blob begun', 'verified', 'blob stored', 'manifest']);
   });
 
   it('adds a legacy seal to those of others, and does not seal twice with one key', async () => {

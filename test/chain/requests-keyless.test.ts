@@ -80,6 +80,28 @@ describe('sealing with an identity', () => {
     ]);
   });
 
+  test('writes no manifest of what the trusted root does not bear out: the blobs of a bundle are no seal', async () => {
+    const image = await setting.scene.image('not borne out');
+    const root = JSON.parse(readFileSync(stack.endpoints.trustedRoot, 'utf8')) as object;
+    writeFileSync(join(setting.machine.work, 'no-logs.json'), JSON.stringify({ ...root, tlogs: [] }));
+    setting.front.forget();
+    const given = [
+      '--signing-config',
+      'services.json',
+      '--trusted-root',
+      'no-logs.json',
+      '--identity-token',
+      'token.jwt',
+    ];
+    const run = await setting.bulla(['sign', '--yes', ...given, setting.name(image)]);
+    assert.equal(run.code, 1, run.stderr);
+    assert.match(run.stderr, /does not verify and was not attached \(log-unknown/);
+    assert.deepEqual(
+      asked(setting.front).filter((request) => !['HEAD manifests', 'POST blobs/uploads'].includes(request)),
+      [],
+    );
+  });
+
   test('asks for one certificate, whatever the number of images, and for the rest once an image', async () => {
     const images = [await setting.scene.image('one of two'), await setting.scene.image('two of two')];
     services.forget();
