@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { findIdentityToken, type FoundToken, type LoginFlow, type LoginSettings } from '../../keyless/index.ts';
 import type { HttpClient } from '../../wire/index.ts';
@@ -38,7 +37,8 @@ export async function loadIdentityToken(
 ): Promise<FoundToken> {
   const given = set(flags['identity-token']);
   const provider = set(flags['oidc-provider']);
-  const login = issuer === undefined ? undefined : await loginSettings(context, flags, issuer);
+  const asks = given === undefined && issuer !== undefined;
+  const login = asks ? await loginSettings(context, flags, issuer) : undefined;
   const keptLogin = keptLoginFile(context);
   return findIdentityToken({
     client: http,
@@ -120,15 +120,17 @@ function browser(context: CommandContext): { readonly openBrowser?: (url: URL) =
     process.platform === 'darwin' ? 'open' : process.platform === 'linux' && screen ? 'xdg-open' : undefined;
   if (opener === undefined || !context.canPrompt) return {};
   return {
-    openBrowser: (url) =>
-      new Promise((resolve, reject) => {
+    openBrowser: async (url) => {
+      const { spawn } = await import('node:child_process');
+      await new Promise<void>((resolve, reject) => {
         const child = spawn(opener, [url.href], { env: context.env, stdio: 'ignore', detached: true });
         child.once('error', reject);
         child.once('spawn', () => {
           child.unref();
           resolve();
         });
-      }),
+      });
+    },
   };
 }
 

@@ -4,7 +4,7 @@ import type { SigningConfig, TrustedRoot } from '../../trust/index.ts';
 import { CliError } from '../cli-error.ts';
 import type { FlagValues } from '../command.ts';
 import type { CommandContext } from '../context.ts';
-import { loadInitializedTrust } from './default-trust.ts';
+import type { DefaultTrust } from './default-trust.ts';
 import { readSigningConfig } from './signing-config-file.ts';
 import type { SIGNING_FLAGS } from './signing.ts';
 import { readTrustedRoot } from './trusted-root.ts';
@@ -59,7 +59,7 @@ export async function resolveServices(
     const needed = services.logs.length + services.timestampAuthorities.length + (demand.certificate ? 1 : 0) > 0;
     return { services, ...(needed ? await knownRoot(context, flags, demand) : await givenRoot(context, flags)) };
   }
-  const fetched = await loadInitializedTrust(context, demand.certificate ? 'identities' : 'keys', { fresh: true });
+  const fetched = await fetchedTrust(context, demand);
   if (fetched?.signingConfig === undefined) throw nothingNamed(context, demand);
   context.stderr(`trust: ${fetched.origin.text}\n`);
   const given = await givenRoot(context, flags);
@@ -104,14 +104,23 @@ async function givenRoot(context: CommandContext, flags: Flags): Promise<{ reado
 async function knownRoot(
   context: CommandContext,
   flags: Flags,
-  { certificate }: ServiceDemand,
+  demand: ServiceDemand,
 ): Promise<{ readonly trustedRoot?: TrustedRoot }> {
   const given = await givenRoot(context, flags);
   if (given.trustedRoot !== undefined) return given;
-  const fetched = await loadInitializedTrust(context, certificate ? 'identities' : 'keys', { fresh: true });
+  const fetched = await fetchedTrust(context, demand);
   if (fetched === undefined) return {};
   context.stderr(`trust: ${fetched.origin.text}\n`);
   return { trustedRoot: fetched.trustedRoot };
+}
+
+/** What `initialize` fetched. Who names files needs none of what looks for it. */
+async function fetchedTrust(
+  context: CommandContext,
+  { certificate }: ServiceDemand,
+): Promise<DefaultTrust | undefined> {
+  const { loadInitializedTrust } = await import('./default-trust.ts');
+  return loadInitializedTrust(context, certificate ? 'identities' : 'keys', { fresh: true });
 }
 
 function nothingNamed(context: CommandContext, { certificate }: ServiceDemand): CliError {

@@ -2,7 +2,6 @@
 import { expectedSeal, openKeylessSigner, openWitnesses, type KeylessSigner } from '../../keyless/index.ts';
 import {
   certificateIdentity,
-  decodeCertificate,
   encodeCertificates,
   keySigner,
   loggedScheme,
@@ -101,8 +100,7 @@ async function certifiedPlan(
     check.kind === 'accepted'
       ? { subject: check.identity.subject, issuer: check.identity.claims.issuer ?? null }
       : { subject: token.challenge, issuer: token.issuer };
-  const chain = signer.certificate.map((der) => decodeCertificate(der, 'the certificate'));
-  return { signer, identity, certificate: encodeCertificates(chain) };
+  return { signer, identity, certificate: encodeCertificates(signer.certificate.map((der) => ({ der }))) };
 }
 
 // A log keeps no word of how a signature was made: what it is told of is signed in the one way that it takes.

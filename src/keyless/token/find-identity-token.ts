@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Environment, HttpClient } from '../../wire/index.ts';
 import { KeylessError } from '../error.ts';
-import { findAmbientToken, findTokenOfProvider, type AskedProvider } from './ambient-token.ts';
+import type { AskedProvider } from './ambient-token.ts';
 import { readGivenToken } from './given-token.ts';
 import { decodeIdentityToken, type IdentityToken } from './identity-token.ts';
 import type { LoginSettings } from './login/login-settings.ts';
-import type { TokenPaths, TokenProviderName } from './provider/token-provider.ts';
+import type { Surroundings, TokenPaths, TokenProviderName } from './provider/token-provider.ts';
 import { readKeptLogin } from './token-cache.ts';
 
 /** Where a token may come from. */
@@ -100,6 +100,7 @@ export async function findIdentityToken(options: FindIdentityTokenOptions): Prom
     );
   }
   if (ambient) {
+    const { findAmbientToken, findTokenOfProvider } = await import('./ambient-token.ts');
     const around = surroundingsOf(options, clientId);
     const found =
       provider === undefined
@@ -111,7 +112,10 @@ export async function findIdentityToken(options: FindIdentityTokenOptions): Prom
   return (await findLogin(options, clientId)) ?? fail(notFound(asked, options));
 }
 
-function surroundingsOf(options: FindIdentityTokenOptions, clientId: string): Parameters<typeof findAmbientToken>[0] {
+function surroundingsOf(
+  options: FindIdentityTokenOptions,
+  clientId: string,
+): Omit<Surroundings, 'chosen' | 'variable'> {
   const { client, signal } = options;
   return {
     environment: options.environment,

@@ -1,5 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-import { createPrivateKey, createPublicKey, generateKeyPair, sign, verify, type KeyObject } from 'node:crypto';
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPair,
+  generateKeyPairSync,
+  sign,
+  verify,
+  type KeyObject,
+} from 'node:crypto';
 import { promisify } from 'node:util';
 import { CodedError } from '../../wire/index.ts';
 import { TrustError } from '../error.ts';
@@ -128,13 +136,13 @@ function privateKeyOf(object: KeyObject, what: string): PrivateKey {
   return { publicKey, object };
 }
 
+// Only RSA takes long enough for a thread: the others are made in less time than one needs to begin.
 async function generate(algorithm: KeyAlgorithm): Promise<{ privateKey: KeyObject }> {
-  const pair = promisify(generateKeyPair);
-  if (algorithm === 'ed25519') return pair('ed25519');
+  if (algorithm === 'ed25519') return generateKeyPairSync('ed25519');
   const [family, size] = algorithm.split('-', 2);
   return family === 'rsa'
-    ? pair('rsa', { modulusLength: Number(size) })
-    : pair('ec', { namedCurve: `P-${size?.slice(1)}` });
+    ? promisify(generateKeyPair)('rsa', { modulusLength: Number(size) })
+    : generateKeyPairSync('ec', { namedCurve: `P-${size?.slice(1)}` });
 }
 
 function isPublic(what: string): TrustError {
