@@ -7,6 +7,7 @@ import { join, relative, resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bundleCommandLine } from '../../build/bundle.ts';
+import type { StackEndpoints } from '../../src/up/index.ts';
 
 // What `version`, `sign` and `verify` load decides how fast they start and how much memory they take. These lists are short on purpose: a
 // longer one is a decision, not an accident.
@@ -167,6 +168,24 @@ test('verify by a key alone loads nothing that is for certificates, logs, timest
   }
 });
 
+test('sign by a token and named files loads no provider of tokens, no client of TUF and nothing that starts programs', async () => {
+  const { endpoints, stop } = await served<StackEndpoints>(bundled, 'up');
+  try {
+    const image = pack(bundled, new URL(endpoints.registry).host);
+    const token = run(bundled, 'token', '--data', join(folder, 'up'), '--subject', 'dev@example.com').trim();
+    const trust = ['--signing-config', endpoints.signingConfig, '--trusted-root', endpoints.trustedRoot];
+    const { sources, builtins } = load(bundled, 'sign', '--yes', ...trust, '--identity-token', token, image);
+    assert.deepEqual(
+      sources.filter((path) => /^src\/keyless\/(?:token\/provider|token\/login|root)\//.test(path)),
+      [],
+    );
+    assert.deepEqual(without(builtins, [...START, ...CLIENT]), []);
+    assert.ok(sources.includes('src/keyless/certificate/keyless-signer.ts'));
+  } finally {
+    await stop();
+  }
+});
+
 test('a command of the npm package is four files: the program, what it shares, what the fast commands share, and its own', async () => {
   const { image, stop } = await packedImage(bundled);
   try {
@@ -183,18 +202,38 @@ test('a command of the npm package is four files: the program, what it shares, w
 
 /** An image in a registry that the command line itself serves. */
 async function packedImage(variant: Variant): Promise<{ readonly image: string; readonly stop: () => Promise<void> }> {
+  const { endpoints, stop } = await served<{ readonly registry: string }>(variant, 'registry', 'serve');
+  return { image: pack(variant, new URL(endpoints.registry).host), stop };
+}
+
+function pack(variant: Variant, host: string): string {
+  mkdirSync(join(folder, 'service'), { recursive: true });
+  writeFileSync(join(folder, 'service', 'index.html'), 'hello\n');
+  const image = `${host}/bulla/loaded:1`;
+  run(variant, 'image', 'pack', join(folder, 'service'), image);
+  return image;
+}
+
+/** Runs a command to its end and answers its stdout. */
+function run({ entry }: Variant, ...args: readonly string[]): string {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [entry, ...args], {
+    cwd: folder,
+    env: env(),
+    encoding: 'utf8',
+  });
+  assert.equal(status, 0, stderr);
+  return stdout;
+}
+
+/** What a command serves that writes its endpoints into a file once it does. */
+async function served<Endpoints>(
+  { entry }: Variant,
+  ...command: readonly string[]
+): Promise<{ readonly endpoints: Endpoints; readonly stop: () => Promise<void> }> {
   const ready = join(folder, 'ready.json');
-  const serve = [
-    'registry',
-    'serve',
-    '--address',
-    '127.0.0.1:0',
-    '--data',
-    join(folder, 'registry'),
-    '--ready-file',
-    ready,
-  ];
-  const server = spawn(process.execPath, [variant.entry, ...serve], {
+  const data = join(folder, command[0] ?? 'data');
+  const where = ['--address', '127.0.0.1:0', '--data', data, '--ready-file', ready];
+  const server = spawn(process.execPath, [entry, ...command, ...where], {
     env: env(),
     stdio: ['ignore', 'ignore', 'inherit'],
   });
@@ -204,13 +243,8 @@ async function packedImage(variant: Variant): Promise<{ readonly image: string; 
     if (!server.kill()) ended();
     await promise;
     rmSync(ready, { force: true });
-    rmSync(join(folder, 'registry'), { recursive: true, force: true });
+    rmSync(data, { recursive: true, force: true });
   };
   for (let tries = 0; tries < 200 && !existsSync(ready); tries++) await sleep(50);
-  const { registry } = JSON.parse(readFileSync(ready, 'utf8')) as { registry: string };
-  mkdirSync(join(folder, 'service'), { recursive: true });
-  writeFileSync(join(folder, 'service', 'index.html'), 'hello\n');
-  const image = `${new URL(registry).host}/bulla/loaded:1`;
-  load(variant, 'image', 'pack', join(folder, 'service'), image);
-  return { image, stop };
+  return { endpoints: JSON.parse(readFileSync(ready, 'utf8')) as Endpoints, stop };
 }
