@@ -169,7 +169,7 @@ test('verify by a key alone loads nothing that is for certificates, logs, timest
 });
 
 test('sign by a token and named files loads no provider of tokens, no client of TUF and nothing that starts programs', async () => {
-  const { endpoints, stop } = await served<StackEndpoints>(bundled, 'up');
+  const { endpoints, stop } = await served(bundled, 'up');
   try {
     const image = pack(bundled, new URL(endpoints.registry).host);
     const token = run(bundled, 'token', '--data', join(folder, 'up'), '--subject', 'dev@example.com').trim();
@@ -202,7 +202,7 @@ test('a command of the npm package is four files: the program, what it shares, w
 
 /** An image in a registry that the command line itself serves. */
 async function packedImage(variant: Variant): Promise<{ readonly image: string; readonly stop: () => Promise<void> }> {
-  const { endpoints, stop } = await served<{ readonly registry: string }>(variant, 'registry', 'serve');
+  const { endpoints, stop } = await served(variant, 'registry', 'serve');
   return { image: pack(variant, new URL(endpoints.registry).host), stop };
 }
 
@@ -225,11 +225,11 @@ function run({ entry }: Variant, ...args: readonly string[]): string {
   return stdout;
 }
 
-/** What a command serves that writes its endpoints into a file once it does. */
-async function served<Endpoints>(
+/** What a command serves that writes its endpoints into a file once it does; of a registry alone there is `registry`. */
+async function served(
   { entry }: Variant,
   ...command: readonly string[]
-): Promise<{ readonly endpoints: Endpoints; readonly stop: () => Promise<void> }> {
+): Promise<{ readonly endpoints: StackEndpoints; readonly stop: () => Promise<void> }> {
   const ready = join(folder, 'ready.json');
   const data = join(folder, command[0] ?? 'data');
   const where = ['--address', '127.0.0.1:0', '--data', data, '--ready-file', ready];
@@ -246,5 +246,5 @@ async function served<Endpoints>(
     rmSync(data, { recursive: true, force: true });
   };
   for (let tries = 0; tries < 200 && !existsSync(ready); tries++) await sleep(50);
-  return { endpoints: JSON.parse(readFileSync(ready, 'utf8')) as Endpoints, stop };
+  return { endpoints: JSON.parse(readFileSync(ready, 'utf8')) as StackEndpoints, stop };
 }
