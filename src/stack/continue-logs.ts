@@ -7,7 +7,7 @@ import type { RingKey } from './key/ring-key.ts';
 import { LogError } from './log/log-error.ts';
 import { requireContinuation } from './log/require-continuation.ts';
 import { SHARD_TABLES, shardFile, shardOrigin } from './log-shard.ts';
-import { logsFolder } from './log-shards.ts';
+import { LOG_ROLES, logsFolder } from './log-shards.ts';
 import { addressesOf } from './open-stack.ts';
 import { rotateKeys } from './tuf/rotate-keys.ts';
 import { stackTargets } from './tuf/target.ts';
@@ -27,7 +27,8 @@ export interface RestoredStack {
  * Makes sure that every log of a restored stack that still takes entries goes on from a checkpoint that the world has seen.
  *
  * @param stack.checkpoints by the id of the key of their log; one under `''` counts for the log that it names
- * @throws LogError `tree-smaller`, `tree-forked`, `checkpoint-foreign`, `checkpoint-missing` for a log that none was given for; KeyRingError
+ * @throws LogError `tree-smaller`, `tree-forked`, `checkpoint-foreign`, `checkpoint-missing` for a log that none was given for, `log-missing` for a
+ * checkpoint of a log that was begun later; KeyRingError
  */
 export async function requireStackContinuation(
   stack: RestoredStack & { readonly checkpoints: ReadonlyMap<string, string> },
@@ -51,6 +52,20 @@ export async function requireStackContinuation(
       await database.close();
     }
   }
+  requireKnownLogs(ring, checkpoints);
+}
+
+const LOG_KEY = new RegExp(`^(?:${LOG_ROLES.join('|')})-[0-9a-f]{16}$`);
+
+// A log that was begun after the backup was made is not in it: its entries would be lost, and the one that it took the place of would go on.
+function requireKnownLogs(ring: KeyRing, checkpoints: ReadonlyMap<string, string>): void {
+  const known = new Set(ring.keys.map(({ id }) => id));
+  const later = [...checkpoints.keys()].find((id) => LOG_KEY.test(id) && !known.has(id));
+  if (later === undefined) return;
+  throw new LogError(
+    'log-missing',
+    `there is a checkpoint of the log ${later}, which this backup does not have: it is from before a rotation. Restore a newer one (or move the checkpoint away, if it is another stack's)`,
+  );
 }
 
 /**

@@ -88,4 +88,4 @@ export { checkStoppedLogs } from './check-stopped-logs.ts';
 export { beginNewShards, republish, requireStackContinuation, type RestoredStack } from './continue-logs.ts';
 export { openStack, type OpenedStack, type StackOptions, type StackRoute } from './open-stack.ts';
 export type { ShardCheck } from './log-shards.ts';
-export { shardPath } from './rekor-shards.ts';
+export { shardOriginV1, shardPath } from './rekor-shards.ts';

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { SqliteDatabase } from '../store/index.ts';
 import { decodeNote, decodePublicKey, leafHash, noteKey } from '../trust/index.ts';
 import { openKeyRing, type KeyRing } from './key/key-ring.ts';
-import { openShard, shardFile, shardOrigin, treeIdOf, type ShardOptions } from './log-shard.ts';
+import { openShard, shardFile, shardOrigin, treeIdOf, type LogShard, type ShardOptions } from './log-shard.ts';
 import { LogShards } from './log-shards.ts';
 import { shardPath } from './rekor-shards.ts';
 import { shardHost } from './year-shard.ts';
@@ -88,6 +88,93 @@ describe('a shard', () => {
     await assert.rejects(openShard(key, privateKey, asked), { code: 'log-missing' });
     await assert.rejects(openShard(key, privateKey, asked), { code: 'log-missing' });
     assert.equal(shardFile('/logs', key), `/logs/${key.id}.db`);
+  });
+});
+
+describe('a shard whose checkpoints are copied', () => {
+  const append = async ({ log }: LogShard, text: string): Promise<number> => {
+    const leaf = Buffer.from(text);
+    return (await log.append({ leaf, identity: leafHash(leaf), terms: [] })).index;
+  };
+
+  test('goes on from the copy, and is refused where its database was set back or lost', async () => {
+    const key = ring.active('log-v1');
+    const privateKey = await ring.privateKey(key);
+    const copies = new Map<string, string>();
+    const directory = join(folder, 'copied');
+    const asked: ShardOptions = {
+      ...options,
+      directory,
+      onPublished: async (name, checkpoint) => void copies.set(name, checkpoint),
+      lastCopied: async (name) => copies.get(name),
+    };
+    const shard = await openShard(key, privateKey, asked);
+    await append(shard, 'one');
+    await shard.close();
+    await cp(shardFile(directory, key), join(folder, 'before.db'));
+    const again = await openShard(key, privateKey, asked);
+    assert.equal(await append(again, 'two'), 1);
+    await again.close();
+    await cp(join(folder, 'before.db'), shardFile(directory, key));
+    await assert.rejects(openShard(key, privateKey, asked), { code: 'tree-smaller' });
+    // one that is read alone may have been restored from an older copy
+    const ended = { ...key, state: 'retired' as const };
+    await (await openShard(ended, privateKey, asked)).close();
+    await rm(shardFile(directory, key));
+    await assert.rejects(openShard(key, privateKey, asked), { code: 'log-missing' });
+    copies.set(key.id, 'no checkpoint');
+    await assert.rejects(openShard(key, privateKey, asked), { code: 'checkpoint-foreign' });
+  });
+
+  test('that runs twice is one log: who comes second shows nothing that the first has not', async () => {
+    const key = ring.active('log-v2');
+    const privateKey = await ring.privateKey(key);
+    const copies = new Map<string, string>();
+    const asked: ShardOptions = {
+      ...options,
+      directory: join(folder, 'first'),
+      onPublished: async (name, checkpoint) => void copies.set(name, checkpoint),
+      lastCopied: async (name) => copies.get(name),
+    };
+    const first = await openShard(key, privateKey, asked);
+    await append(first, 'both have it');
+    await first.database.copyTo(join(folder, 'second.db'));
+    await mkdir(join(folder, 'second'));
+    await cp(join(folder, 'second.db'), shardFile(join(folder, 'second'), key));
+    const second = await openShard(key, privateKey, { ...asked, directory: join(folder, 'second') });
+    assert.equal(await append(second, 'here'), 1);
+    await assert.rejects(append(first, 'there'), { code: 'publication-failed', message: /other entries here/ });
+    assert.equal(first.log.tree().size, 1);
+    assert.equal(copies.get(key.id), second.log.tree().checkpoint);
+    assert.equal(await append(second, 'goes on'), 2);
+    for (const one of [first, second]) await one.close();
+  });
+
+  test('opens where the copy cannot be read, and shows nothing new before it was', async () => {
+    const key = ring.active('ct-log');
+    const privateKey = await ring.privateKey(key);
+    const copies = new Map<string, string>();
+    const warnings: string[] = [];
+    let down = true;
+    const directory = join(folder, 'unread');
+    const shard = await openShard(key, privateKey, {
+      ...options,
+      directory,
+      onWarning: (message) => warnings.push(message),
+      onPublished: async (name, checkpoint) => void copies.set(name, checkpoint),
+      lastCopied: async (name) => {
+        if (down) throw new Error('no answer');
+        return copies.get(name);
+      },
+    });
+    assert.match(warnings.join(), /no answer/);
+    await assert.rejects(append(shard, 'one'), { code: 'publication-failed' });
+    assert.equal(shard.log.tree().size, 0);
+    assert.deepEqual([...copies], []);
+    down = false;
+    assert.equal(await append(shard, 'one'), 0);
+    assert.equal(copies.get(key.id), shard.log.tree().checkpoint);
+    await shard.close();
   });
 });
 

@@ -3,7 +3,14 @@ import assert from 'node:assert/strict';
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { decodeSigningConfig, decodeTrustedRoot, encodePublicKey, type SigningConfig } from '../trust/index.ts';
+import {
+  decodeSigningConfig,
+  decodeTrustedRoot,
+  encodePublicKey,
+  verifySignature,
+  type PublicKey,
+  type SigningConfig,
+} from '../trust/index.ts';
 import { serve } from '../wire/index.ts';
 import { ask, hashedRekordV1, hashedRekordV2, newSigner, type Answered } from './rekor/rekor.fixture.ts';
 import type { OpenedStack } from './open-stack.ts';
@@ -30,6 +37,22 @@ async function ring(data: string): Promise<readonly { id: string; role: string; 
     keys: readonly { id: string; role: string; state: string }[];
   };
   return keys;
+}
+
+/** Whether a head of a certificate log (RFC 6962, section 4.3) is signed by this key. */
+async function headHolds(head: object, key: PublicKey): Promise<boolean> {
+  const { timestamp, tree_size, sha256_root_hash, tree_head_signature } = head as {
+    timestamp: number;
+    tree_size: number;
+    sha256_root_hash: string;
+    tree_head_signature: string;
+  };
+  const data = Buffer.alloc(18);
+  data.writeUInt8(1, 1);
+  data.writeBigUInt64BE(BigInt(timestamp), 2);
+  data.writeBigUInt64BE(BigInt(tree_size), 10);
+  const signed = Buffer.concat([data, Buffer.from(sha256_root_hash, 'base64')]);
+  return (await verifySignature(key, signed, Buffer.from(tree_head_signature, 'base64').subarray(4))) !== undefined;
 }
 
 /** Files for clients, by name. */
@@ -200,6 +223,35 @@ describe('a year', () => {
     assert.deepEqual((await checkpoint(stack, '2026.log.example')).slice(0, 2), ['2026.log.example', '1']);
   });
 
+  test('is not begun by a clock that jumped, before an operator has looked', async () => {
+    await using folder = await TestStackFolder.make(YEAR_END);
+    const stack = await folder.open({ logHost, monotonic: () => 0 });
+    folder.now = new Date('2036-06-01T00:00:00Z');
+    await stack.tick();
+    assert.match(stack.troubles()[0] ?? '', /jumped ahead/);
+    assert.equal((await ring(folder.data)).filter(({ role }) => role === 'log-v2').length, 1);
+    folder.now = NEW_YEAR;
+    stack.resumeClock();
+    await stack.tick();
+    assert.deepEqual((await checkpoint(stack, '2027.log.example')).slice(0, 2), ['2027.log.example', '0']);
+  });
+
+  test('that is over is not begun again by a clock that stands before it', async () => {
+    await using folder = await TestStackFolder.make(NEW_YEAR);
+    await enter(await folder.open({ logHost }), 'new', '2027.log.example');
+    const before = await ring(folder.data);
+    folder.now = YEAR_END;
+    await assert.rejects(folder.open({ logHost }), { code: 'authority-malformed' });
+    assert.match(
+      folder.warnings.join('\n'),
+      /goes on as 2027\.log\.example: the clock shows 2026-12-31T23:00:00\.000Z/,
+    );
+    assert.deepEqual(await ring(folder.data), before);
+    folder.now = new Date(NEW_YEAR.getTime() + 1000);
+    const stack = await folder.open({ logHost });
+    assert.deepEqual((await checkpoint(stack, '2027.log.example')).slice(0, 2), ['2027.log.example', '1']);
+  });
+
   test('whose keys must be signed for by keys that are kept offline is told of, and the old shard goes on', async () => {
     await using folder = await TestStackFolder.make(YEAR_END);
     await folder.open({ logHost, offlineRoot: true });
@@ -351,5 +403,121 @@ describe('a rotation', () => {
       (found.json() as readonly object[]).map((entry) => Object.keys(entry)),
       [Object.keys(kept.json() as object)],
     );
+    // as rekor-cli asks, with the lists that it does not need
+    for (const none of [[], null]) {
+      const query = { entryUUIDs: none, entries: none, logIndexes: [0] };
+      const again = await ask(serviceAt(stack, retrieve), 'POST', retrieve, query);
+      assert.deepEqual(
+        (again.json() as readonly object[]).map((entry) => Object.keys(entry)),
+        [Object.keys(kept.json() as object)],
+      );
+    }
+    assert.equal((await ask(serviceAt(stack, retrieve), 'POST', retrieve, { logIndexes: [] })).status, 422);
+  });
+
+  test('of the authority tells of the one before for as long as it is trusted, and of a compromised one no more', async () => {
+    await using folder = await TestStackFolder.make();
+    let stack = await folder.open();
+    const path = '/api/v2/trustBundle';
+    const chains = async (): Promise<readonly string[]> => {
+      const { chains: told } = (await ask(serviceAt(stack, path), 'GET', path)).json() as {
+        chains: { certificates: string[] }[];
+      };
+      return told.map(({ certificates }) => certificates[0] ?? '');
+    };
+    const [first] = await chains();
+    await stack.rotate('ca');
+    const [second, ...before] = await chains();
+    assert.deepEqual(before, [first]);
+    stack = await folder.open();
+    assert.deepEqual(await chains(), [second, first]);
+    await stack.rotate('ca', { overlapMs: 0 });
+    const [third] = await chains();
+    assert.deepEqual(await chains(), [third, first]);
+    folder.now = new Date(folder.now.getTime() + 24 * 3600_000);
+    await stack.tick();
+    assert.deepEqual(await chains(), [third]);
+    stack = await folder.open();
+    assert.deepEqual(await chains(), [third]);
+  });
+
+  test('of the certificate log keeps the one before readable, where the trusted root says', async () => {
+    await using folder = await TestStackFolder.make();
+    const stack = await folder.open();
+    const read = async (path: string): Promise<{ status: number; size?: number }> => {
+      const answered = await ask(serviceAt(stack, path), 'GET', path);
+      return { status: answered.status, size: (answered.json() as { tree_size?: number }).tree_size ?? -1 };
+    };
+    const newest = '/ct/v1/get-sth';
+    const before = (await ask(serviceAt(stack, newest), 'GET', newest)).json() as { sha256_root_hash: string };
+    await stack.rotate('ctlog');
+    await stack.rotate('ctlog');
+    const root = decodeTrustedRoot(stack.publicFiles().get('trusted_root.json') ?? new Uint8Array(), 'root');
+    const bases = root.certificateLogs.map(({ baseUrl = '' }) => new URL(baseUrl).pathname);
+    const ids = (await ring(folder.data)).filter(({ role }) => role === 'ct-log').map(({ id }) => id);
+    assert.deepEqual(bases, [`/ct/shards/${ids[0]}`, `/ct/shards/${ids[1]}`, '/ct']);
+    // as clients put it together: the log's address, and RFC 6962's path
+    const heads: { sha256_root_hash: string }[] = [];
+    for (const base of bases) {
+      const path = `${base}/ct/v1/get-sth`;
+      const answered = await ask(serviceAt(stack, path), 'GET', path);
+      assert.equal(answered.status, 200, answered.text);
+      heads.push(answered.json() as { sha256_root_hash: string });
+    }
+    assert.equal(heads[0]?.sha256_root_hash, before.sha256_root_hash);
+    for (const [at, head] of heads.entries()) {
+      const log = root.certificateLogs[at];
+      assert.ok(log !== undefined && (await headHolds(head, log.publicKey)), `the head of ${bases[at]} is by its key`);
+    }
+    assert.deepEqual(await read(newest), { status: 200, size: 0 });
+    for (const path of [`/ct/shards/${ids[2]}/ct/v1/get-sth`, '/ct/shards/x/ct/v1/get-sth', '/ct/shards/', '/ct/v1/x'])
+      assert.equal((await read(path)).status, 404, path);
+  });
+
+  test('of a log tells of the trees that ended, so that whoever has seen one finds it', async () => {
+    await using folder = await TestStackFolder.make();
+    const stack = await folder.open();
+    const [path, entries] = ['/api/v1/log', '/api/v1/log/entries'];
+    const info = async (): Promise<Record<string, unknown>> => {
+      const answered = await ask(serviceAt(stack, path), 'GET', path);
+      assert.equal(answered.status, 200, answered.text);
+      return answered.json() as Record<string, unknown>;
+    };
+    const seen: Record<string, unknown>[] = [];
+    for (const [place, size] of [1, 0, 2].entries()) {
+      if (place > 0) await stack.rotate('log');
+      for (let at = 0; at < size; at++) {
+        const proposal = await hashedRekordV1(await newSigner(), `${place} ${at}`);
+        assert.equal((await ask(serviceAt(stack, entries), 'POST', entries, proposal)).status, 201);
+      }
+      const { inactiveShards, ...tree } = await info();
+      assert.deepEqual(inactiveShards, seen);
+      assert.equal(tree['treeSize'], size);
+      seen.push(tree);
+    }
+    assert.equal((await ask(serviceAt(stack, path), 'DELETE', path)).status, 405);
+  });
+
+  test('of a log lets a search go on that was begun before it, and refuses a place that is none', async () => {
+    await using folder = await TestStackFolder.make();
+    const stack = await folder.open();
+    const signer = await newSigner();
+    const [path, entries] = ['/api/v2/index/retrieve', '/api/v2/log/entries'];
+    for (const text of ['a', 'b', 'c'])
+      await ask(serviceAt(stack, entries), 'POST', entries, await hashedRekordV2(signer, text));
+    const content = Buffer.from(encodePublicKey(signer.key.publicKey)).toString('base64');
+    const search = (after?: unknown): Promise<Answered> =>
+      ask(serviceAt(stack, path), 'POST', path, { publicKey: { format: 'x509', content }, limit: 1, after });
+    const { next } = (await search()).json() as { next: string };
+    await stack.rotate('log');
+    for (const after of [next, Number(next)]) {
+      const page = (await search(after)).json() as { entries: { logIndex: string }[] };
+      assert.deepEqual(
+        page.entries.map(({ logIndex }) => logIndex),
+        ['1'],
+      );
+    }
+    for (const after of ['x', '0.', '.1', '1.2.3', -1, true, {}, []])
+      assert.equal((await search(after)).status, 400, JSON.stringify(after));
   });
 });

@@ -14,7 +14,14 @@ import type { ShardOptions } from './log-shard.ts';
 import { begunShards, LogShards, logsFolder, type ShardCheck } from './log-shards.ts';
 import { LogError } from './log/log-error.ts';
 import type { Witnesses } from './log/log-options.ts';
-import { issuanceOf, issuerKeysOf, RunningServices, STACK_DATABASE, timestampIssuerOf } from './running-services.ts';
+import {
+  issuanceOf,
+  issuerKeysOf,
+  retiredChainsOf,
+  RunningServices,
+  STACK_DATABASE,
+  timestampIssuerOf,
+} from './running-services.ts';
 import { beginYear, shardHost } from './year-shard.ts';
 import { createClockGuard } from './timestamp/clock-guard.ts';
 import { createTimestampService } from './timestamp/timestamp-service.ts';
@@ -27,7 +34,7 @@ import { createTufRepository } from './tuf/tuf-repository.ts';
 export interface StackOptions {
   /** a directory that this process owns */
   readonly data: string;
-  /** whether it has served: its keys and databases must be there then, and are not made anew */
+  /** whether it has served: its keys, databases and TUF repository must be there then, and are not made anew */
   readonly served?: boolean | undefined;
   /** where clients reach it, without a slash at the end; the same at every start */
   readonly url: string;
@@ -45,6 +52,7 @@ export interface StackOptions {
   readonly accounts: IssuerDocument;
   readonly witnesses?: Witnesses | undefined;
   readonly onPublished?: ShardOptions['onPublished'];
+  readonly lastCopied?: ShardOptions['lastCopied'];
   readonly certificatesPerToken?: number | undefined;
   /** reads the keys of issuers elsewhere */
   readonly http: HttpClient;
@@ -97,34 +105,39 @@ export interface OpenedStack {
 export async function openStack(options: StackOptions): Promise<OpenedStack> {
   const { data, url, now, onWarning, logHost, accounts, certificatesPerToken, issuers, rules, http } = options;
   const host = new URL(url).hostname.replace(/^\[|\]$/g, '');
-  const ring = await openRing(options, host);
+  await using opened = new AsyncDisposableStack();
+  const database = await SqliteDatabase.open(join(data, STACK_DATABASE));
+  opened.defer(() => database.close());
+  // A log is begun after its key and the TUF repository are there: where one was, none of these is to be made.
+  const begun = (await begunShards(database)).size > 0;
+  const existing = options.served === true || begun;
+  const ring = await openRing(options, host, existing);
   const addresses = addressesOf(url, logHost);
   const repository = await createTufRepository({
     ring,
     directory: join(data, 'tuf'),
     targets: () => stackTargets(ring, addresses),
     now,
+    mustExist: existing,
   });
-  await beginYear({ ring, repository, logHost, now, onWarning });
-  await repository.tick();
-  await using opened = new AsyncDisposableStack();
-  const database = await SqliteDatabase.open(join(data, STACK_DATABASE));
-  opened.defer(() => database.close());
   // A table of no shards lets every log begin: where the logs are lost as well, under the keys of those that the world has seen.
-  if (options.served === true && (await begunShards(database)).size === 0)
+  if (existing && !begun)
     throw new LogError(
       'log-missing',
       `this stack has served, and ${join(data, STACK_DATABASE)} is gone or empty: bring the data directory back from a backup (bulla restore); a log that is begun anew would be a fork`,
     );
-  const { witnesses, onPublished } = options;
-  const shardOptions: ShardOptions = { directory: logsFolder(data), host, now, onWarning, witnesses, onPublished };
+  await beginYear({ ring, repository, logHost, now, onWarning });
+  await repository.tick();
+  const { witnesses, onPublished, lastCopied } = options;
+  const directory = logsFolder(data);
+  const shardOptions: ShardOptions = { directory, host, now, onWarning, witnesses, onPublished, lastCopied };
   const shards = await LogShards.open(database, ring, shardOptions);
   opened.defer(() => shards.close());
   const issuer = await createIssuer({ keys: await issuerKeysOf(ring, now()), url, document: accounts, now });
   const authority = await openCertificateAuthority({
     ...(await issuanceOf(ring, shards)),
     database,
-    retired: ring.of('ca').flatMap(({ state, chain }) => (state === 'retired' && chain !== undefined ? [chain] : [])),
+    retired: retiredChainsOf(ring, now()),
     issuers,
     builtIn: { url, keys: () => ({ keys: [...issuer.jwks().keys] }) },
     rules,
@@ -159,10 +172,10 @@ export async function openStack(options: StackOptions): Promise<OpenedStack> {
   return new RunningServices({ ...parts, close: () => running.disposeAsync() });
 }
 
-async function openRing(options: StackOptions, host: string): Promise<KeyRing> {
-  const { data, password, now, algorithm, offlineRoot, logHost, served } = options;
+async function openRing(options: StackOptions, host: string, existing: boolean): Promise<KeyRing> {
+  const { data, password, now, algorithm, offlineRoot, logHost } = options;
   const place = { directory: join(data, 'keys'), password, now };
-  if (served === true) return await openKeyRing(place);
+  if (existing) return await openKeyRing(place);
   return await openKeyRing({
     ...place,
     first: {

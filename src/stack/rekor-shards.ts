@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { PublicKey } from '../trust/index.ts';
+import { rekorV1Origin, type PublicKey } from '../trust/index.ts';
 import { header, isJsonObject, json, parseJson, readCall, type Call, type Reply, type Service } from '../wire/index.ts';
 import { keyId } from './key/ring-manifest.ts';
 import type { LogShard } from './log-shard.ts';
@@ -8,6 +8,7 @@ import { faultReply } from './rekor/fault-reply.ts';
 import { RekorError } from './rekor/rekor-error.ts';
 import { createRekorV1Service } from './rekor/rekor-v1.ts';
 import { createRekorV2Service } from './rekor/rekor-v2.ts';
+import { answerTiles, isTilesPath } from './rekor/tiles.ts';
 
 /** A shard and what answers for it. */
 interface Served {
@@ -40,6 +41,7 @@ export function servedRekorV1(shards: readonly LogShard[]): Service {
       if (path === '/api/v1/index/retrieve' || path === '/api/v1/log/entries/retrieve') {
         return await askAll(served, call);
       }
+      if (path === '/api/v1/log') return await describeAll(served, call);
       if (LEAF.test(path)) return await askInTurn(served, call);
       const hex = ENTRY.exec(path)?.[1];
       const tree = new URLSearchParams(query).get('treeID');
@@ -65,12 +67,25 @@ async function askAll(served: readonly Served[], call: Call): Promise<Reply> {
   return json(found);
 }
 
-// A place in the log says nothing without its tree: it is that of the newest.
+/** The newest tree, and those that ended beside it: so a monitor that has seen one of them finds it. */
+async function describeAll(served: readonly Served[], call: Call): Promise<Reply> {
+  const trees: Readonly<Record<string, unknown>>[] = [];
+  for (const { service } of served) {
+    const reply = await service.answer(call);
+    if (reply.status !== 200 || typeof reply.body !== 'string') return reply;
+    trees.push(JSON.parse(reply.body) as Readonly<Record<string, unknown>>);
+  }
+  const ended = trees.slice(0, -1).map(({ inactiveShards: _none, ...tree }) => tree);
+  return json({ ...trees.at(-1), inactiveShards: ended });
+}
+
+// A place in the log says nothing without its tree: it is that of the newest. Go's clients write the lists that they do not need as well.
 function withoutIndexes(body: Uint8Array): Uint8Array | undefined {
   const asked = parseJson(body, { what: 'the request', maxBytes: MAX_BODY });
   if (!isJsonObject(asked) || asked['logIndexes'] === undefined) return body;
   const { logIndexes: _places, ...rest } = asked;
-  return Object.keys(rest).length === 0 ? undefined : Buffer.from(JSON.stringify(rest));
+  const asksNothing = Object.values(rest).every((list) => list === null || (Array.isArray(list) && list.length === 0));
+  return asksNothing ? undefined : Buffer.from(JSON.stringify(rest));
 }
 
 /** Asks the newest shard, then the one before it, until one has it. */
@@ -92,11 +107,12 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 /**
  * Rekor v2 over all its shards: a shard with a host of its own is asked by that host; of those under one host the newest takes entries,
  * and older ones are read below `/shards/KEY/`. A shard takes entries until clients have been told long enough that it ends. A search goes
- * through all of them.
+ * through all of them. Those of Rekor v1 are read there as well, as tiles: a monitor reads their entries as it does those of v2.
  *
  * @param shards oldest first
+ * @param v1 the shards of Rekor v1
  */
-export function servedRekorV2(shards: readonly LogShard[], now: () => Date): Service {
+export function servedRekorV2(shards: readonly LogShard[], now: () => Date, v1: readonly LogShard[] = []): Service {
   const served = shards.map((shard): Served => {
     const { log, origin, signer, key } = shard;
     const { end } = key.validFor;
@@ -107,6 +123,8 @@ export function servedRekorV2(shards: readonly LogShard[], now: () => Date): Ser
     answer: async (call) => {
       const named = /^\/shards\/([a-z0-9-]{1,80})(\/.*)$/.exec(call.target);
       if (named !== null) {
+        const tiles = v1.find(({ key }) => key.id === named[1]);
+        if (tiles !== undefined) return await readTiles(tiles, call, named[2] ?? '/');
         const old = served.find(({ shard }) => shard.key.id === named[1]);
         if (old === undefined) return json({ code: 404, message: 'there is no such shard' }, {}, 404);
         return await old.service.answer({ ...call, target: named[2] ?? '/' });
@@ -120,16 +138,25 @@ export function servedRekorV2(shards: readonly LogShard[], now: () => Date): Ser
   };
 }
 
+async function readTiles({ log }: LogShard, call: Call, target: string): Promise<Reply> {
+  const [path = ''] = target.split('?', 1);
+  if (isTilesPath(path)) return await answerTiles(log, call, path);
+  throw new RekorError('not-found', 'this log has nothing at this path');
+}
+
 /**
- * A page of what all shards have found, oldest first. `next` names the shard as well: `SHARD.INDEX`, by which the search goes on.
+ * A page of what all shards have found, oldest first. `next` names the shard as well: `SHARD.INDEX`, by which the search goes on; an index
+ * alone is one of the oldest, from when there was no other.
  */
 async function searchShards(served: readonly Served[], call: Call): Promise<Reply> {
   const asked = parseJson(await readCall(call, MAX_BODY), { what: 'the search', maxBytes: MAX_BODY });
   const { after, ...query } = isJsonObject(asked) ? asked : {};
-  const [, from = '0', index] = /^(\d{1,6})\.(\d{1,16})$/.exec(typeof after === 'string' ? after : '') ?? [];
+  const [, from = '0', index] = /^(?:(\d{1,6})\.)?(\d{1,16})$/.exec(typeof after === 'object' ? '' : `${after}`) ?? [];
+  // What is none of both is for the shard to refuse.
+  const place = index ?? after;
   for (let at = Number(from); at < served.length; at++) {
     const one = served[at];
-    const goOn = at === Number(from) && index !== undefined ? { after: index } : {};
+    const goOn = at === Number(from) && place !== undefined ? { after: place } : {};
     const body = once(Buffer.from(JSON.stringify({ ...query, ...goOn })));
     const reply = (await one?.service.answer({ ...call, body })) ?? (await nothing().answer(call));
     if (reply.status !== 200 || typeof reply.body !== 'string') return reply;
@@ -141,15 +168,20 @@ async function searchShards(served: readonly Served[], call: Call): Promise<Repl
     if (entries.length === 0 && !last) continue;
     const found = entries.map((entry) => ({ ...entry, shard: one?.shard.key.id }));
     const end: { readonly logIndex?: string } | undefined = entries.at(-1);
-    const place = next ?? (last ? null : (end?.logIndex ?? null));
-    return json({ entries: found, next: place === null ? null : `${at}.${place}` });
+    const goOnAfter = next ?? (last ? null : (end?.logIndex ?? null));
+    return json({ entries: found, next: goOnAfter === null ? null : `${at}.${goOnAfter}` });
   }
   return json({ entries: [], next: null });
 }
 
-/** Below the address of a log: where the shard of a key is read, also after another took its place. */
-export function shardPath(publicKey: PublicKey): string {
-  return `/shards/${keyId('log-v2', publicKey)}`;
+/** Below the address of a stack: where the shard of a key is read as tiles, also after another took its place. */
+export function shardPath(publicKey: PublicKey, role: 'log-v1' | 'log-v2' = 'log-v2'): string {
+  return `/shards/${keyId(role, publicKey)}`;
+}
+
+/** The first line of the checkpoints of a shard of Rekor v1. @param host of the stack */
+export function shardOriginV1(publicKey: PublicKey, host: string): string {
+  return rekorV1Origin(host, treeIdOf({ publicKey }));
 }
 
 function newestOf(shards: readonly LogShard[], origin: string): LogShard | undefined {

@@ -12,6 +12,7 @@ import {
 import type { Service } from '../wire/index.ts';
 import type { Issuance } from './certificate-authority/issuance/signing-authority.ts';
 import type { OpenedCertificateAuthority } from './certificate-authority/open-certificate-authority.ts';
+import { servedCertificateLogs } from './certificate-log-shards.ts';
 import type { IdentityIssuer, IssuerKeys } from './issuer/issuer.ts';
 import type { KeyRing } from './key/key-ring.ts';
 import type { KeyRole } from './key/key-role.ts';
@@ -57,6 +58,7 @@ export class RunningServices implements OpenedStack {
   readonly #parts: ServiceParts;
   #rekorV1: Service;
   #rekorV2: Service;
+  #certificateLogs: Service;
   /** what the services sign with */
   #adopted: ReadonlyMap<KeyRole, string>;
   #changing: Promise<unknown> = Promise.resolve();
@@ -67,10 +69,12 @@ export class RunningServices implements OpenedStack {
     this.addresses = parts.addresses;
     this.#adopted = activeKeys(parts.ring);
     this.#rekorV1 = servedRekorV1(parts.shards.of('log-v1'));
-    this.#rekorV2 = servedRekorV2(parts.shards.of('log-v2'), parts.now);
+    this.#rekorV2 = servedRekorV2(parts.shards.of('log-v2'), parts.now, parts.shards.of('log-v1'));
+    this.#certificateLogs = certificateLogsOf(parts);
     const v1 = ofTheMoment(() => this.#rekorV1);
     const v2 = ofTheMoment(() => this.#rekorV2);
-    this.routes = routesOf(parts, v1, v2);
+    const ct = ofTheMoment(() => this.#certificateLogs);
+    this.routes = routesOf(parts, { v1, v2, ct });
   }
 
   publicFiles(): ReadonlyMap<string, Uint8Array> {
@@ -92,7 +96,8 @@ export class RunningServices implements OpenedStack {
 
   async tick(): Promise<readonly string[]> {
     return await this.#inTurn(async () => {
-      await beginYear(this.#parts);
+      // By a clock that jumped any year might begin, and no other log could ever have its name.
+      if (this.#parts.clock.fault() === undefined) await beginYear(this.#parts);
       const { warnings } = await this.#parts.repository.tick();
       await this.#adopt();
       return warnings.map(({ message }) => message);
@@ -155,11 +160,13 @@ export class RunningServices implements OpenedStack {
     if (changed('log-v1', 'log-v2', 'ct-log')) {
       await shards.follow();
       this.#rekorV1 = servedRekorV1(shards.of('log-v1'));
-      this.#rekorV2 = servedRekorV2(shards.of('log-v2'), now);
+      this.#rekorV2 = servedRekorV2(shards.of('log-v2'), now, shards.of('log-v1'));
+      this.#certificateLogs = certificateLogsOf(this.#parts);
     }
     if (changed('ca', 'ct-log')) await authority.authority.replace(await issuanceOf(ring, shards));
+    // At every tick, as well as the issuer's: the time of a retired key ends without a rotation.
+    authority.authority.keepRetired(retiredChainsOf(ring, now()));
     if (changed('tsa')) timestamps.replace(await timestampIssuerOf(ring));
-    // At every tick: the time of a retired key ends without a rotation.
     await issuer.replaceKeys(await issuerKeysOf(ring, now()));
     this.#adopted = active;
   }
@@ -182,6 +189,14 @@ export async function issuanceOf(ring: KeyRing, shards: LogShards): Promise<Issu
   };
 }
 
+/** By which chains certificates were issued that clients go on to trust, the newest first: not by one that is compromised. */
+export function retiredChainsOf(ring: KeyRing, now: Date): readonly Issuance['authority']['chain'][] {
+  const retired = ring
+    .of('ca')
+    .filter(({ state, validFor: { end } }) => state === 'retired' && (end === undefined || end > now));
+  return retired.toReversed().map(chainOf);
+}
+
 /** What timestamps are given with. */
 export async function timestampIssuerOf(ring: KeyRing): Promise<TimestampIssuer> {
   const key = ring.active('tsa');
@@ -198,14 +213,26 @@ export async function issuerKeysOf(ring: KeyRing, now: Date): Promise<IssuerKeys
   return [await ring.privateKey(active), ...others.toReversed()];
 }
 
-function routesOf(parts: ServiceParts, v1: Service, v2: Service): readonly StackRoute[] {
+/** The certificate logs: what answers for the newest follows the authority by itself. */
+function certificateLogsOf({ authority, shards }: Pick<ServiceParts, 'authority' | 'shards'>): Service {
+  const ended = shards.of('ct-log').filter(({ key }) => key.state === 'retired');
+  const services = ended.map(({ key, signer, log }) => {
+    return [key.id, authority.certificateLogServiceOf({ signer, log })] as const;
+  });
+  return servedCertificateLogs(authority.certificateLogService, new Map(services));
+}
+
+function routesOf(
+  parts: ServiceParts,
+  { v1, v2, ct }: Readonly<Record<'v1' | 'v2' | 'ct', Service>>,
+): readonly StackRoute[] {
   const authority = parts.authority.service;
   const timestamps = parts.timestamps.service;
   const issuer = parts.issuer.service;
   const routes: readonly (readonly [Service, readonly string[]])[] = [
     [authority, ['/api/v1/signingCert', '/api/v1/rootCert']],
     [authority, ['/api/v2/signingCert', '/api/v2/trustBundle', '/api/v2/configuration']],
-    [parts.authority.certificateLogService, ['/ct/v1/']],
+    [ct, ['/ct/v1/', '/ct/ct/v1/', '/ct/shards/']],
     [v1, ['/api/v1/log', '/api/v1/log/', '/api/v1/index/', '/api/v1/version']],
     [v2, ['/api/v2/', '/checkpoint', '/tile/', '/shards/']],
     [timestamps, ['/api/v1/timestamp', '/api/v1/timestamp/', '/ping']],

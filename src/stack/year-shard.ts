@@ -21,15 +21,20 @@ export function shardHost(template: string | undefined, now: Date): string | und
 
 /**
  * Gives the log of a new year its key and host. Where the keys that must sign that are kept offline, the old shard goes on and the operator
- * is told.
+ * is told; so it is by a clock that stands before the shard was begun: a year that is over is not begun again.
  *
  * @returns whether there is a new shard
  * @throws as `rotateKeys`
  */
 export async function beginYear({ ring, repository, logHost, now, onWarning }: YearOptions): Promise<boolean> {
   const origin = shardHost(logHost, now());
-  const { origin: current } = ring.active('log-v2');
+  const { origin: current, created } = ring.active('log-v2');
   if (origin === undefined || current === origin) return false;
+  if (now() < created) {
+    const [shown, begun] = [now().toISOString(), created.toISOString()];
+    onWarning(`the log goes on as ${current ?? 'it is'}: the clock shows ${shown}, and that shard was begun ${begun}`);
+    return false;
+  }
   try {
     await rotateKeys(ring, repository, 'log', { now: now(), logOrigin: origin, logs: ['log-v2'] });
     return true;

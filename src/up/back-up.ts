@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { copyFile, mkdir, open, readdir, realpath } from 'node:fs/promises';
+import { copyFile, mkdir, open, readdir, realpath, rm } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, sep } from 'node:path';
 import type { OpenedRegistry } from '../registry/index.ts';
 import type { OpenedStack } from '../stack/index.ts';
@@ -15,7 +15,7 @@ export interface BackUpOptions {
   /** a folder that does not exist */
   readonly to: string;
   readonly stack: OpenedStack;
-  readonly registry: OpenedRegistry;
+  readonly registry: Pick<OpenedRegistry, 'copyTo'>;
   readonly now: Date;
 }
 
@@ -48,15 +48,28 @@ const FOLDERS = ['keys', 'tuf'] as const;
  *     3. the registry: its database, then its objects   objects are never changed, and not deleted while they are copied
  *     4. backup.json, with the digest of every file     the folder is a backup from here on
  *
+ * One that fails leaves nothing behind.
+ *
  * @throws UpError `backup-exists`, `backup-inside`; StoreError `full`, `io-failed`
  */
-export async function backUp({ data, to, stack, registry, now }: BackUpOptions): Promise<BackupManifest> {
+export async function backUp(options: BackUpOptions): Promise<BackupManifest> {
+  const { data, to } = options;
   await demandOutside(data, to);
   await mkdir(to, { mode: 0o700 }).catch((cause: unknown) => {
     throw new UpError('backup-exists', `cannot create ${to}: ${cause instanceof Error ? cause.message : ''}`, {
       cause,
     });
   });
+  try {
+    return await copyAll(options);
+  } catch (error) {
+    // It holds private keys and is no backup: it does not lie about, nor in the way of the next attempt.
+    await rm(to, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function copyAll({ data, to, stack, registry, now }: BackUpOptions): Promise<BackupManifest> {
   await stack.copyDatabases(to);
   for (const file of [SETTINGS_FILE, 'rules.yaml']) await copyIfThere(join(data, file), join(to, file));
   for (const folder of FOLDERS) await copyFolder(join(data, folder), join(to, folder));

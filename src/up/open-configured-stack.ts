@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { readFile } from 'node:fs/promises';
+import { lstat, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   decodeIssuerDocument,
@@ -31,6 +31,7 @@ export async function openConfiguredStack(
 ): Promise<OpenedStack> {
   const { data, password, onWarning, http = new HttpClient(), certificatesPerToken, checkpointCopy } = options;
   const { issuersFile, accountsFile } = options;
+  const copies = checkpointCopy === undefined ? undefined : await copyCheckpoints(checkpointCopy, http);
   return await openStack({
     data,
     served,
@@ -46,7 +47,7 @@ export async function openConfiguredStack(
         ? EMPTY_DOCUMENT
         : await decodeIssuerDocument(Buffer.from(await readInput(accountsFile)).toString(), accountsFile),
     witnesses: await witnessesOf(options, http),
-    ...(checkpointCopy === undefined ? {} : { onPublished: await copyCheckpoints(checkpointCopy, http) }),
+    ...(copies === undefined ? {} : { onPublished: copies.write, lastCopied: copies.read }),
     ...(certificatesPerToken === undefined ? {} : { certificatesPerToken }),
     http,
     now,
@@ -73,10 +74,26 @@ async function readRules(
   const read = async (): Promise<Uint8Array> => await readInput(path);
   const bytes = await read().catch(async (error: unknown) => {
     if (rulesFile !== undefined || !(error instanceof UpError) || error.code !== 'file-missing') throw error;
+    // They are written before the first key is made: where there are keys, whoever was kept out by the rules would be let in.
+    if (await isThere(join(data, 'keys'))) throw lostRules(path);
     await writeDurably(disk, data, new Map([[RULES_FILE, first(url)]]));
     return await read();
   });
   return await decodeRules(bytes, path);
+}
+
+function lostRules(path: string): UpError {
+  return new UpError(
+    'file-missing',
+    `${path}, which says who gets a certificate, is gone: bring it back from a backup, write it anew, or name another file by --rules`,
+  );
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await lstat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** @throws UpError `file-missing`, `file-unreadable` */

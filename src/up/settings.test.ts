@@ -187,14 +187,67 @@ describe('copies of checkpoints', () => {
 
   test('lie in a folder that is made, each under the name of its shard, the newest alone', async () => {
     const place = join(folder, 'copies', 'deep');
-    const copy = await copyCheckpoints(place, nobody);
-    await copy('log-v2-1', 'one');
-    await copy('log-v2-1', 'two');
-    await copy('log-v1-1', 'other');
+    const copies = await copyCheckpoints(place, nobody);
+    assert.equal(await copies.read('log-v2-1'), undefined);
+    await copies.write('log-v2-1', 'one');
+    await copies.write('log-v2-1', 'two');
+    await copies.write('log-v1-1', 'other');
     assert.deepEqual((await readdir(place)).toSorted(), ['log-v1-1.checkpoint', 'log-v2-1.checkpoint']);
     assert.equal(await readFile(join(place, 'log-v2-1.checkpoint'), 'utf8'), 'two');
+    assert.equal(await copies.read('log-v2-1'), 'two');
+    await mkdir(join(place, 'log-v2-2.checkpoint'));
+    await assert.rejects(copies.read('log-v2-2'), { code: 'checkpoint-copy-failed' });
     await rm(place, { recursive: true });
-    await assert.rejects(copy('log-v2-1', 'three'), { code: 'checkpoint-copy-failed' });
+    await assert.rejects(copies.write('log-v2-1', 'three'), { code: 'checkpoint-copy-failed' });
+  });
+
+  test('are PUT below a URL, and read back from where that is possible', async () => {
+    const note = 'log.example\n1\nAAAA\n\n\u2014 log.example BBBB\n';
+    const asked: string[] = [];
+    let answer: { readonly status: number; readonly text?: string } = { status: 404 };
+    const http = new HttpClient({
+      retry: { attempts: 1 },
+      transport: {
+        async request({ method, url }) {
+          asked.push(`${method} ${url.href}`);
+          const { status, text = '' } = answer;
+          const body = (async function* () {
+            yield Buffer.from(text);
+          })();
+          return { status, headers: {}, remoteAddress: '127.0.0.1', body, discard: async () => {} };
+        },
+        close() {},
+      },
+    });
+    const copies = await copyCheckpoints('http://127.0.0.1:9/seen/', http);
+    // nothing there, or a place that only takes copies
+    for (const status of [404, 405, 403, 401, 501, 200, 204]) {
+      answer = { status };
+      assert.equal(await copies.read('log-v2-1'), undefined, `${status}`);
+    }
+    answer = { status: 200, text: '<p>Thank you</p>' };
+    assert.equal(await copies.read('log-v2-1'), undefined);
+    answer = { status: 200, text: note };
+    assert.equal(await copies.read('log-v2-1'), note);
+    for (const status of [500, 503, 429]) {
+      answer = { status };
+      await assert.rejects(copies.read('log-v2-1'), { code: 'checkpoint-copy-failed' }, `${status}`);
+      await assert.rejects(copies.write('log-v2-1', note), { code: 'checkpoint-copy-failed' }, `${status}`);
+    }
+    answer = { status: 200, text: note.padEnd(300_000, 'x') };
+    await assert.rejects(copies.read('log-v2-1'), { code: 'checkpoint-copy-failed' });
+    answer = { status: 204 };
+    await copies.write('log-v2-1', note);
+    const url = 'http://127.0.0.1:9/seen/log-v2-1.checkpoint';
+    assert.deepEqual(new Set(asked), new Set([`GET ${url}`, `PUT ${url}`]));
+    await assert.rejects(
+      (
+        await copyCheckpoints(
+          'http://127.0.0.1:9',
+          new HttpClient({ retry: { attempts: 1 }, transport: () => Promise.reject(new Error('nobody answers')) }),
+        )
+      ).read('a'),
+    );
   });
 
   test('are refused where there can be none', async () => {

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import { createServer } from 'node:net';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { OpenedStack } from '../stack/index.ts';
+import { StoreError } from '../store/index.ts';
+import { backUp } from './back-up.ts';
 import { instruct, instructionSocket } from './instructions.ts';
 import { stackInstructions } from './stack-instructions.ts';
 
@@ -107,6 +110,32 @@ describe('an instruction', () => {
     for (const to of [null, 'relative', './x', 7]) await assert.rejects(async () => backup?.({ to }), refused);
     assert.deepEqual(told, []);
   });
+});
+
+test('a backup that fails leaves no keys behind, and is not in the way of the next', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'bulla-up-'));
+  try {
+    const [data, to] = [join(folder, 'data'), join(folder, 'copy')];
+    for (const name of ['keys', 'tuf']) await mkdir(join(data, name), { recursive: true });
+    await writeFile(join(data, 'keys', 'ca.key'), 'secret');
+    let full = true;
+    const registry = {
+      copyTo: async (): Promise<void> => {
+        if (full) throw new StoreError('full', 'no space is left');
+      },
+    };
+    const copying = (): ReturnType<typeof backUp> =>
+      backUp({ data, to, stack: recorded([]), registry, now: new Date('2026-11-23T00:00:00Z') });
+    await assert.rejects(copying(), { code: 'full' });
+    assert.ok(!existsSync(to));
+    full = false;
+    assert.deepEqual(Object.keys((await copying()).files), [join('keys', 'ca.key')]);
+    // and what is somebody's stays theirs
+    await assert.rejects(copying(), { code: 'backup-exists' });
+    assert.ok(existsSync(join(to, 'backup.json')));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 });
 
 test('a stack that ends before it has answered is no stack that does not run', async () => {

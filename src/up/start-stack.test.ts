@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -91,6 +91,10 @@ describe('a stack that starts', () => {
     ['the keys and all that they signed', ['keys', 'tuf', 'stack.db', 'logs'], { code: 'ring-missing' }],
     ['the settings', ['stack.json'], { code: 'settings-malformed', message: /stack\.json is gone/ }],
     ['the settings and what was published', ['stack.json', 'public'], { code: 'settings-malformed' }],
+    ['the TUF repository', ['tuf'], { code: 'repository-malformed', message: /clients.*have seen it/ }],
+    ['the TUF repository and what was published', ['tuf', 'public'], { code: 'repository-malformed' }],
+    ['the keys and what was published', ['keys', 'tuf', 'public'], { code: 'ring-missing' }],
+    ['the rules', ['rules.yaml'], { code: 'file-missing', message: /rules\.yaml, which says who gets a certificate/ }],
   ] as const)
     test(`that has lost ${what} makes nothing of it anew`, async () => {
       const name = `lost ${what}`;
@@ -102,8 +106,41 @@ describe('a stack that starts', () => {
       await assert.rejects(startStack(options(name)), refusal);
       await assert.rejects(startStack(options(name)), refusal);
       const left = await readdir(data);
-      for (const one of ['keys', 'logs', 'stack.json'])
+      for (const one of ['keys', 'logs', 'stack.json', 'rules.yaml'])
         if (lost.some((entry) => entry === one)) assert.ok(!left.includes(one), `${one} was not made`);
+    });
+
+  test('that has lost the newest timestamp of its TUF repository begins no versions anew', async () => {
+    await (await startStack(options('timeless'))).close();
+    await rm(join(folder, 'timeless', 'tuf', 'timestamp.json'));
+    await assert.rejects(startStack(options('timeless')), { code: 'repository-malformed' });
+    assert.ok(!(await readdir(join(folder, 'timeless', 'tuf'))).includes('timestamp.json'));
+  });
+
+  for (const forgotten of [true, false])
+    test(`whose disk was set back to before ${forgotten ? 'entries' : 'all but as many'} that were copied never forks its log`, async () => {
+      const [name, copies] = [`set back ${forgotten}`, join(folder, `copies ${forgotten}`)];
+      const data = join(folder, name);
+      const start = (): Promise<RunningStack> => startStack(options(name, { checkpointCopy: copies }));
+      const certify = async (stack: RunningStack): Promise<number> => {
+        const subject = 'dev@example.com';
+        const about = { data, subject, audience: 'sigstore', claims: {}, lifetimeMs: 60_000, now: new Date() };
+        return (await askForCertificate(stack, await mintStackToken(about), await newClientKey(subject))).status;
+      };
+      await (await start()).close();
+      await cp(data, `${data}.old`, { recursive: true });
+      const stack = await start();
+      assert.equal(await certify(stack), 200);
+      await stack.close();
+      await rm(data, { recursive: true });
+      await rename(`${data}.old`, data);
+      if (!forgotten) {
+        // as many entries again, but others: by a start that did not look
+        const blind = await startStack(options(name));
+        assert.equal(await certify(blind), 200);
+        await blind.close();
+      }
+      await assert.rejects(start(), { code: forgotten ? 'tree-smaller' : 'tree-forked' });
     });
 
   test('writes files for clients, and nothing half', async () => {

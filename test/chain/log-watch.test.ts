@@ -33,8 +33,8 @@ let hookStatus = 200;
 
 const at = (...parts: readonly string[]): string => join(machine.work, ...parts);
 
-async function seal(subject: string): Promise<SealedBlob> {
-  return await sealBlob(stack, await tokenOf(machine, 'stack', subject));
+async function seal(subject: string, version: 1 | 2 = 2): Promise<SealedBlob> {
+  return await sealBlob(stack, await tokenOf(machine, 'stack', subject), { version });
 }
 
 async function monitor(...flags: readonly string[]): ReturnType<typeof onMachine> {
@@ -111,6 +111,51 @@ describe('bulla log monitor', () => {
     const again = await monitor('--webhook', hookUrl(), '--json');
     assert.equal(again.code, 1);
     assert.equal((JSON.parse(again.stdout) as { unexpected: readonly unknown[] }).unexpected.length, 1);
+  });
+
+  test('reads the log of Rekor v1 as well: whoever signs in your name chooses where it is logged', async () => {
+    await seal('somebody@example.com', 1);
+    assert.equal((await monitor()).code, 0);
+    const known = await seal(MINE, 1);
+    writeFileSync(at('known-v1'), `sha256:${sha256(known.bytes).toString('hex')}\n`);
+    assert.equal((await monitor('--known', 'known-v1')).code, 0);
+    await seal(MINE, 1);
+    const alarm = await monitor('--webhook', hookUrl());
+    assert.equal(alarm.code, 1);
+    assert.match(alarm.stdout, /^UNEXPECTED 2 of Rekor v1: release@example\.com \(http:\/\/127\.0\.0\.1:\d+\)\n$/);
+    const { unexpected } = JSON.parse(received.at(-1) ?? '') as { unexpected: readonly { log: string }[] };
+    assert.match(unexpected.map(({ log }) => log).join(), /^http:\/\/127\.0\.0\.1:\d+\/shards\/log-v1-[0-9a-f]{16}$/);
+    assert.equal((await monitor()).code, 0, 'told once');
+    // and over a rotation, as that of v2
+    await seal(MINE, 1);
+    assert.equal((await onMachine(machine, ['keys', 'rotate', '--data', 'stack', 'log'])).code, 0);
+    await seal('somebody@example.com', 1);
+    const over = await monitor('--json');
+    assert.equal(over.code, 1, over.stdout + over.stderr);
+    const { unexpected: left, read } = JSON.parse(over.stdout) as { unexpected: readonly object[]; read: number };
+    assert.deepEqual([left.length, read], [1, 2]);
+    // whose state is kept as carefully
+    const good = readFileSync(at('seen.json.v1'), 'utf8');
+    writeFileSync(at('seen.json.v1'), good.replace(/"size": \d+/, '"size": 0'));
+    assertRefused(await monitor(), { code: 1, says: /seen\.json\.v1/ });
+    writeFileSync(at('seen.json.v1'), good);
+    assert.equal((await monitor()).code, 0);
+  });
+
+  test('says where the log goes on, once another has followed it', async () => {
+    assert.doesNotMatch((await monitor()).stderr, /newest log/);
+    const root = JSON.parse(readFileSync(stack.endpoints.trustedRoot, 'utf8')) as {
+      tlogs: { baseUrl: string; publicKey: { keyDetails: string; validFor: { start: string } } }[];
+    };
+    const v2 = root.tlogs.findLast(({ publicKey: { keyDetails } }) => keyDetails === 'PKIX_ED25519');
+    assert.ok(v2 !== undefined);
+    const next = structuredClone(v2);
+    next.baseUrl = 'http://2027.log.localhost:5080';
+    next.publicKey.validFor.start = '2099-01-01T00:00:00Z';
+    writeFileSync(at('next.json'), JSON.stringify({ ...root, tlogs: [next, ...root.tlogs] }));
+    const { code, stderr } = await monitor('--trusted-root', 'next.json');
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /newest log of Rekor v2 is at http:\/\/2027\.log\.localhost:5080: watch that as well/);
   });
 
   test('asks only issuers that you named', async () => {
@@ -330,7 +375,8 @@ describe('bulla log fsck', () => {
     assert.equal(checked.code, 0, checked.stdout);
     const { sound, shards } = JSON.parse(checked.stdout) as { sound: boolean; shards: readonly { found: number }[] };
     assert.equal(sound, true);
-    assert.equal(shards.length, 5);
+    // of certificates, and three of each Rekor: keys were rotated twice
+    assert.equal(shards.length, 7);
   });
 
   /** Changes the first entry of a log that has some, as somebody might who gets at the file. @returns the name of the log */

@@ -6,6 +6,7 @@ import {
   httpLogReader,
   monitorLog,
   newMonitorState,
+  shardOriginV1,
   shardPath,
 } from '../../stack/index.ts';
 import type { MonitorReport, MonitorState, WatchedEntry } from '../../stack/index.ts';
@@ -16,6 +17,7 @@ import {
   type ExpectedIdentity,
   type NoteKey,
   type PublicKey,
+  type TrustedRoot,
 } from '../../trust/index.ts';
 import { systemClock, type HttpClient } from '../../wire/index.ts';
 import { CliError } from '../cli-error.ts';
@@ -36,7 +38,12 @@ const WEBHOOK_MS = 30_000;
 const FLAGS = {
   url: { kind: 'string', default: '', placeholder: 'URL', help: 'of the log (`rekor2` of a stack)' },
   'trusted-root': { kind: 'string', default: '', placeholder: 'FILE', help: 'whose key signs the log' },
-  state: { kind: 'string', default: '', placeholder: 'FILE', help: 'what was seen so far; made if it is missing' },
+  state: {
+    kind: 'string',
+    default: '',
+    placeholder: 'FILE',
+    help: 'what was seen so far, and FILE.v1 of Rekor v1; made if it is missing',
+  },
   identity: {
     kind: 'strings',
     split: false,
@@ -63,8 +70,8 @@ export const command: Command = defineCommand({
   name: 'log monitor',
   summary: 'Tell when an identity of yours signs something unexpected',
   description:
-    'Reads what is new in the log since the last look, verifies that the log only grew, and compares who signed. Exits 1 if one of your identities signed something that ' +
-    'is not listed by --known, or if the log is not consistent with what was seen before; 2 if the log could not be read. Run it from a timer.',
+    'Reads what is new in the logs of a stack (Rekor v2 and v1) since the last look, verifies that they only grew, and compares who signed. Exits 1 if one of your identities signed something that ' +
+    'is not listed by --known, or if a log is not consistent with what was seen before; 2 if one could not be read. Run it from a timer.',
   usage: '[flags] --url URL --trusted-root FILE --state FILE --identity RE2',
   arguments: { min: 0, max: 0, name: 'nothing' },
   flags: FLAGS,
@@ -77,20 +84,25 @@ export const command: Command = defineCommand({
     }
     requireNetwork(context, 'a log is read over the network');
     const http = openServiceClient(context);
-    const keys = await logKeys(context, flags);
-    const seen = await readState(context, flags.state);
+    const logs = await logsOf(context, flags);
     const watch = { identities: await identitiesOf(flags), expected: await knownEntries(context, flags.known) };
     const looks: Look[] = [];
-    for (const { key, baseUrl } of shardsToRead(keys, seen, flags)) {
-      const state = seen !== undefined && (seen.keyId ?? idOf(key)) === idOf(key) ? seen : newMonitorState(key.name);
-      const report = await monitorLog({ reader: httpLogReader({ http, baseUrl }), key, state, watch });
-      looks.push({ log: baseUrl, report });
+    for (const { state: file, shards } of logs) {
+      const seen = await readState(context, file);
+      for (const { key, origin, baseUrl, name } of shardsToRead(shards, seen, file, flags)) {
+        const known = seen !== undefined && (seen.keyId ?? idOf(key)) === idOf(key);
+        const state = known ? seen : newMonitorState(origin);
+        const report = await monitorLog({ reader: httpLogReader({ http, baseUrl }), key, state, watch });
+        looks.push({ log: baseUrl, name, file, report });
+      }
     }
     const unexpected = looks.some(({ report }) => report.unexpected.length > 0);
     if (unexpected && flags.webhook !== '') await callWebhook(http, flags, looks);
     // Last: what could not be told is told again the next time.
-    const newest = looks.at(-1);
-    if (newest !== undefined) writeState(context, flags.state, newest.report.state);
+    for (const { state } of logs) {
+      const newest = looks.findLast(({ file }) => file === state);
+      if (newest !== undefined) writeState(context, state, newest.report.state);
+    }
     print(context, flags.url, looks);
     return unexpected ? EXIT.failure : EXIT.ok;
   },
@@ -100,45 +112,87 @@ export const command: Command = defineCommand({
 interface Look {
   /** where it was read */
   readonly log: string;
+  /** what it is called for people */
+  readonly name: string;
+  /** where that is kept */
+  readonly file: string;
   readonly report: MonitorReport;
+}
+
+/** A log and what was seen of it. */
+interface WatchedLog {
+  /** the file of its state */
+  readonly state: string;
+  /** oldest first */
+  readonly shards: readonly ShardKey[];
 }
 
 /** A key by which a log at one address signs, or has signed. */
 interface ShardKey {
   readonly key: NoteKey;
-  readonly publicKey: PublicKey;
+  readonly origin: string;
+  /** below the address: where its shard is read */
+  readonly path: string;
+  /** its newest shard is read at the address itself */
+  readonly atHome: boolean;
 }
 
 type Flags = FlagValues<typeof FLAGS>;
 
-/** All keys by which the log at this address ever signed, oldest first. */
-async function logKeys(context: CommandContext, flags: Flags): Promise<readonly ShardKey[]> {
+/** The logs of the stack at this address: that of Rekor v1 as well, since whoever signs in your name chooses where it is logged. */
+async function logsOf(context: CommandContext, flags: Flags): Promise<readonly WatchedLog[]> {
   const host = hostOfLog(flags.url);
   const root = await readTrustedRoot(context, resolve(context.cwd, flags['trusted-root']));
-  const keys = root.logs
-    .filter(({ baseUrl, publicKey }) => hostOfLog(baseUrl) === host && publicKey.algorithm === 'ed25519')
+  const here = root.logs
+    .filter(({ baseUrl }) => host !== undefined && hostOfLog(baseUrl) === host)
     .toSorted((a, b) => (a.validFor?.start?.getTime() ?? 0) - (b.validFor?.start?.getTime() ?? 0));
-  if (host !== undefined && keys.length > 0)
-    return keys.map(({ publicKey }) => ({ key: noteKey(host, publicKey), publicKey }));
+  const keysOf = (algorithm: PublicKey['algorithm'], read: (key: PublicKey, name: string) => ShardKey): ShardKey[] =>
+    here.flatMap(({ publicKey }) => (publicKey.algorithm === algorithm ? [read(publicKey, host ?? '')] : []));
+  const v1 = keysOf('ecdsa-p256', (key, name) => ({
+    key: noteKey(name, key),
+    origin: shardOriginV1(key, name),
+    path: shardPath(key, 'log-v1'),
+    atHome: false,
+  }));
+  const v2 = keysOf('ed25519', (key, name) => {
+    return { key: noteKey(name, key), origin: name, path: shardPath(key), atHome: true };
+  });
+  warnOfNext(context, root, flags);
+  if (v1.length + v2.length > 0)
+    return [
+      { state: `${flags.state}.v1`, shards: v1 },
+      { state: flags.state, shards: v2 },
+    ];
   throw new CliError('usage', `${flags['trusted-root']} lists no key of a log at ${printable(flags.url)}`);
+}
+
+/** A log of a year is followed by one with a name of its own, and then a look at it finds nothing new for ever. */
+function warnOfNext(context: CommandContext, { logs }: TrustedRoot, flags: Flags): void {
+  const startOf = ({ validFor }: TrustedRoot['logs'][number]): number => validFor?.start?.getTime() ?? 0;
+  const all = logs.filter(({ publicKey }) => publicKey.algorithm === 'ed25519');
+  const newest = all.toSorted((a, b) => startOf(a) - startOf(b)).at(-1);
+  if (newest === undefined || hostOfLog(newest.baseUrl) === hostOfLog(flags.url)) return;
+  context.warn(`the newest log of Rekor v2 is at ${newest.baseUrl}: watch that as well`);
 }
 
 /** From the shard that was looked at last to the newest: entries at the end of one that was replaced since are not passed over. */
 function shardsToRead(
   keys: readonly ShardKey[],
   seen: MonitorState | undefined,
+  file: string,
   flags: Flags,
-): readonly { readonly key: NoteKey; readonly baseUrl: string }[] {
+): readonly (ShardKey & { readonly baseUrl: string; readonly name: string })[] {
   const from = seen?.keyId === undefined ? 0 : keys.findIndex(({ key }) => idOf(key) === seen.keyId);
   if (from === -1) {
-    const about = `${flags.state} is about a log whose key (${seen?.keyId ?? ''})`;
+    const about = `${file} is about a log whose key (${seen?.keyId ?? ''})`;
     throw new CliError('usage', `${about} ${flags['trusted-root']} does not list`);
   }
   const url = flags.url.replace(/\/+$/, '');
-  return keys.slice(from).map(({ key, publicKey }, at, shards) => ({
-    key,
-    baseUrl: at === shards.length - 1 ? url : `${url}${shardPath(publicKey)}`,
-  }));
+  return keys.slice(from).map((shard, at, shards) => {
+    const [newest, below] = [at === shards.length - 1, `${url}${shard.path}`];
+    const name = newest ? (shard.atHome ? url : `${url} (Rekor v1)`) : below;
+    return { ...shard, name, baseUrl: newest && shard.atHome ? url : below };
+  });
 }
 
 function idOf({ keyId }: NoteKey): string {
@@ -228,14 +282,15 @@ function print(context: CommandContext, url: string, looks: readonly Look[]): vo
     writeJson(context, { ...reportDocument(url, looks), warnings: context.warnings });
     return;
   }
-  for (const { log, report } of looks) {
+  for (const { name, report } of looks) {
     const { checkpoint, read, unexpected } = report;
-    for (const { index, identities } of unexpected) {
+    for (const { index, identities, body } of unexpected) {
       const who = identities
         .map(({ subject, claims }) => `${printable(subject)} (${printable(claims.issuer ?? 'no issuer')})`)
         .join(', ');
-      context.stdout(`UNEXPECTED ${index}: ${who}\n`);
+      const place = body.version === '0.0.2' && body.kind !== 'intoto' ? `${index}` : `${index} of Rekor v1`;
+      context.stdout(`UNEXPECTED ${place}: ${who}\n`);
     }
-    context.stderr(`${log}: ${checkpoint.size} entries, ${read} new, ${unexpected.length} unexpected\n`);
+    context.stderr(`${name}: ${checkpoint.size} entries, ${read} new, ${unexpected.length} unexpected\n`);
   }
 }

@@ -160,6 +160,14 @@ export class CertificateAuthority {
     this.#chains = withoutDoubles([next.authority.chain, ...this.#chains]);
   }
 
+  /**
+   * Of the chains that issued before, goes by these alone, the newest first: others are told of no more, and certificates under them are not
+   * answered again.
+   */
+  keepRetired(chains: readonly CertificateChain[]): void {
+    this.#chains = withoutDoubles([this.#issuance.authority.chain, ...chains]);
+  }
+
   async #judge(token: UnverifiedToken, issuer: TokenIssuer, key: KeyRequest, client: string): Promise<Asked> {
     const { rules, clientKeys } = this.#parts;
     const { claims } = token;

@@ -5,7 +5,12 @@ import type { HttpClient, Service } from '../../wire/index.ts';
 import { CertificateAuthority } from './certificate-authority.ts';
 import { AuthorityError } from './error.ts';
 import { FulcioApi } from './http/fulcio-api.ts';
-import { checkIssuance, type CertificateChain, type Issuance } from './issuance/signing-authority.ts';
+import {
+  checkIssuance,
+  type CertificateChain,
+  type CertificateLogKeeper,
+  type Issuance,
+} from './issuance/signing-authority.ts';
 import { UseLedger } from './issuance/use-ledger.ts';
 import { IssuerDirectory } from './issuers/issuer-directory.ts';
 import type { TokenIssuer } from './issuers/token-issuer.ts';
@@ -47,8 +52,10 @@ export interface OpenedCertificateAuthority {
   readonly authority: CertificateAuthority;
   /** Fulcio's API: `/api/v1/signingCert`, `/api/v1/rootCert`, `/api/v2/…` */
   readonly service: Service;
-  /** RFC 6962's reading API: `/ct/v1/…` */
+  /** RFC 6962's reading API of the log that certificates are logged in now: `/ct/v1/…` */
   readonly certificateLogService: Service;
+  /** The same of another log that certificates were logged in before. */
+  certificateLogServiceOf(keeper: CertificateLogKeeper): Service;
 }
 
 /**
@@ -81,10 +88,13 @@ export async function openCertificateAuthority(
     ...(certificatesPerToken === undefined ? {} : { certificatesPerToken }),
   };
   const authority = new CertificateAuthority(parts, issuance, options.retired ?? []);
+  const logService = (keeper: () => CertificateLogKeeper): Service =>
+    new CertificateLogApi({ keeper, chains: () => authority.trustBundle() }, now);
   return {
     authority,
     service: new FulcioApi(authority),
-    certificateLogService: new CertificateLogApi(authority, now),
+    certificateLogService: logService(() => authority.issuance().certificateLog),
+    certificateLogServiceOf: (keeper) => logService(() => keeper),
   };
 }
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { leafHash, verifyConsistency } from '../../trust/index.ts';
+import type { AppendLog } from './append-log.ts';
 import { headOf, requireProven } from './append-log.contract.ts';
 import { entryOf, FaultyDatabase, LogScene, NAME, onScene, ORIGIN } from './log.fixture.ts';
 import type { LogWarning } from './log-options.ts';
@@ -284,3 +285,60 @@ test(
     assert.match(log.tree().checkpoint, new RegExp(`^${origin}\n${count}\n`));
   }),
 );
+
+describe('readers who ask for much', () => {
+  const COUNT = 1000;
+
+  /** @returns how often the event loop had its turn meanwhile */
+  async function turnsDuring(work: () => Promise<unknown>): Promise<number> {
+    let turns = 0;
+    let busy = true;
+    const count = (): void => {
+      turns += 1;
+      if (busy) setImmediate(count);
+    };
+    setImmediate(count);
+    await work();
+    busy = false;
+    return turns;
+  }
+
+  async function filled(scene: LogScene): Promise<AppendLog> {
+    const log = await scene.open();
+    await Promise.all(Array.from({ length: COUNT }, (_, at) => log.append(entryOf(`${at}`, 'all'))));
+    return log;
+  }
+
+  test(
+    'let others have their turns',
+    onScene(async (scene) => {
+      const log = await filled(scene);
+      const search = { terms: ['all'], operator: 'or', limit: COUNT } as const;
+      const places = Array.from({ length: COUNT }, (_, at) => at);
+      const [one, ...others] = await Promise.all([1, 2, 3].map(() => turnsDuring(() => log.search(search))));
+      // together they take as many reads a turn as one alone
+      for (const turns of [one, ...others]) assert.ok((turns ?? 0) >= (2 * COUNT) / 64, `${turns} turns`);
+      const reading = await turnsDuring(async () => {
+        const read = await Promise.all(places.map(async (place) => (await log.entries(place, 1))[0]?.index));
+        assert.deepEqual(read, places);
+      });
+      assert.ok(reading >= COUNT / 64 - 1, `${reading} turns`);
+    }),
+  );
+
+  test(
+    'are so many and no more, and who is refused can come again',
+    onScene(async (scene) => {
+      const log = await filled(scene);
+      const search = (): Promise<readonly number[]> => log.search({ terms: ['all'], operator: 'or', limit: COUNT });
+      const asked = await Promise.allSettled(Array.from({ length: 70 }, search));
+      const refused = asked.flatMap((one) => (one.status === 'rejected' ? [one.reason as { code: string }] : []));
+      assert.deepEqual(
+        refused.map(({ code }) => code),
+        Array.from({ length: 6 }, () => 'log-busy'),
+      );
+      for (const one of asked) if (one.status === 'fulfilled') assert.equal(one.value.length, COUNT);
+      assert.equal((await search()).length, COUNT);
+    }),
+  );
+});

@@ -9,10 +9,13 @@ import { MAX_ANSWERED, requireRange, requireSearch, requireSizes } from './limit
 import { LogError } from './log-error.ts';
 import type { EntryRow, LogTables } from './log-tables.ts';
 import type { Publication } from './publication.ts';
+import { ReadTurns } from './read-turns.ts';
 import type { Sequenced, Sequencer } from './sequencer.ts';
 import type { TermIndex } from './term-index.ts';
 
 const HASH_BYTES = 32;
+/** searches at a time: anybody may ask for one, and each may read thousands of entries */
+const MAX_SEARCHES = 64;
 
 /** A log in a database. It answers only from the tree that is shown, though a larger one may be kept already. */
 export class StoredLog implements AppendLog {
@@ -22,6 +25,8 @@ export class StoredLog implements AppendLog {
   readonly #terms: TermIndex;
   readonly #publication: Publication;
   readonly #sequencer: Sequencer;
+  readonly #turns = new ReadTurns();
+  #searches = 0;
 
   constructor(
     reader: SqlReader,
@@ -68,12 +73,20 @@ export class StoredLog implements AppendLog {
   async entries(from: number, count: number): Promise<readonly KeptEntry[]> {
     requireRange(from, count);
     const end = Math.min(from + Math.min(count, MAX_ANSWERED), this.tree().size);
+    await this.#turns.next();
     return from >= end ? [] : (await this.#reader.all<EntryRow>(this.#tables.entries, from, end)).map(keptOf);
   }
 
   async search(search: Search): Promise<readonly number[]> {
     requireSearch(search);
-    return this.#terms.search(search, this.tree().size);
+    if (this.#searches >= MAX_SEARCHES)
+      throw new LogError('log-busy', `${this.#searches} searches are under way already; try again`);
+    this.#searches += 1;
+    try {
+      return await this.#terms.search(search, this.tree().size, this.#turns);
+    } finally {
+      this.#searches -= 1;
+    }
   }
 
   async consistency(first: number, second: number): Promise<readonly Uint8Array[]> {

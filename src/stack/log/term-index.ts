@@ -4,6 +4,7 @@ import type { SqlReader } from '../../store/index.ts';
 import type { Search } from './append-log.ts';
 import { LogError } from './log-error.ts';
 import type { LogTables } from './log-tables.ts';
+import type { ReadTurns } from './read-turns.ts';
 
 /** entries of a segment; a power of two */
 export const SEGMENT = 8192;
@@ -95,8 +96,12 @@ export class TermIndex {
     this.#first = first;
   }
 
-  /** The places that have all or any of the terms, oldest first; only places before `size`. */
-  async search({ terms, operator, limit, after = -1 }: Search, size: number): Promise<readonly number[]> {
+  /** The places that have all or any of the terms, oldest first; only places before `size`. @param turns shared by all who search */
+  async search(
+    { terms, operator, limit, after = -1 }: Search,
+    size: number,
+    turns: ReadTurns,
+  ): Promise<readonly number[]> {
     const wanted = [...new Set(terms)];
     const keys = wanted.map(termKey);
     const [first, hits] = [this.#first, this.#hits];
@@ -104,7 +109,9 @@ export class TermIndex {
     const take = async (lists: readonly (readonly number[])[]): Promise<boolean> => {
       const places = operator === 'and' ? inAll(lists) : inAny(lists);
       for (const place of places) {
-        if (place <= after || place >= size || !(await this.#matches(place, wanted, operator))) continue;
+        if (place <= after || place >= size) continue;
+        await turns.next();
+        if (!(await this.#matches(place, wanted, operator))) continue;
         found.push(place);
         if (found.length === limit) return true;
       }
@@ -115,7 +122,7 @@ export class TermIndex {
       const lists: (readonly number[])[] = [];
       for (const key of keys) lists.push(await this.#placesIn(key, begin, Math.min(segments, begin + PIECE)));
       if (await take(lists)) return found;
-      await turn();
+      await turns.pass();
     }
     const recent = keys.map((key) => {
       const [low, high] = [key * SEGMENT, (key + 1) * SEGMENT];
@@ -205,8 +212,4 @@ function inAny(lists: readonly (readonly number[])[]): readonly number[] {
 function inAll([first = [], ...others]: readonly (readonly number[])[]): readonly number[] {
   const sets = others.map((places) => new Set(places));
   return first.filter((place) => sets.every((set) => set.has(place)));
-}
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -10,6 +10,7 @@ import {
   type TransparencyLog,
   type TrustedRoot,
 } from '../../trust/index.ts';
+import { certificateShardPath } from '../certificate-log-shards.ts';
 import { KeyRingError } from '../key/key-ring-error.ts';
 import type { KeyRing } from '../key/key-ring.ts';
 import type { KeyRole } from '../key/key-role.ts';
@@ -49,9 +50,11 @@ export function stackTrustedRoot(ring: Pick<KeyRing, 'of'>, addresses: StackAddr
       })),
       ...ring.of('log-v2').map((key) => shard(key, addresses)),
     ],
-    certificateLogs: ring
-      .of('ct-log')
-      .map(({ publicKey, validFor }) => ({ baseUrl: addresses.certificateLog, publicKey, validFor })),
+    certificateLogs: ring.of('ct-log').map(({ id, state, publicKey, validFor }) => ({
+      baseUrl: addresses.certificateLog + (state === 'active' ? '' : certificateShardPath(id)),
+      publicKey,
+      validFor,
+    })),
     certificateAuthorities: ring
       .of('ca')
       .map((key) => ({ chain: chainOf(key), uri: addresses.certificateAuthority, validFor: key.validFor })),

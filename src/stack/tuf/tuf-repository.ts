@@ -31,6 +31,8 @@ export interface TufRepositoryOptions {
   /** what is to be published now; asked at every tick */
   readonly targets: () => readonly TufTarget[];
   readonly now: () => Date;
+  /** refuse to begin where nothing was published: clients would take versions that begin again for an attack; no unless told */
+  readonly mustExist?: boolean;
   /** of each file; the rest as `DEFAULT_LIFETIMES` */
   readonly lifetimes?: Partial<Lifetimes> | undefined;
   /** the machine's disk unless told */
@@ -86,7 +88,7 @@ export interface TufRepository {
  * @see https://theupdateframework.github.io/specification/v1.0.31/
  */
 export async function createTufRepository(options: TufRepositoryOptions): Promise<TufRepository> {
-  const { directory, files = disk } = options;
+  const { directory, files = disk, mustExist = false } = options;
   try {
     await files.makeDirectory(directory);
     await files.makeDirectory(join(directory, TARGETS_DIRECTORY));
@@ -96,7 +98,9 @@ export async function createTufRepository(options: TufRepositoryOptions): Promis
     throw fileError(`creating ${directory}`, cause);
   }
   const where = { models: await import('@tufjs/models'), files, directory };
-  return new SelfSigningRepository(options, where, await readPublished(where, options.ring));
+  const published = await readPublished(where, options.ring);
+  if (mustExist && published.current === undefined) throw lostRepository(join(directory, TIMESTAMP_NAME));
+  return new SelfSigningRepository(options, where, published);
 }
 
 const TARGET_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
@@ -252,6 +256,13 @@ function agingCertificates(ring: KeyRing, now: Date): readonly TufWarning[] {
     const message = `half of the life of the ${role} certificate is over, and it ends ${notAfter.toISOString()}: rotate ${role}`;
     return [{ code: 'certificate-half-life', message, expires: notAfter }];
   });
+}
+
+function lostRepository(timestamp: string): TufError {
+  return new TufError(
+    'repository-malformed',
+    `the TUF repository cannot go on: ${timestamp} is gone, and clients, who would take versions that begin again for an attack, have seen it. Bring its directory back from a backup (bulla restore)`,
+  );
 }
 
 function byHash(targets: Metadata<Targets>, content: readonly TufTarget[]): ReadonlyMap<string, Uint8Array> {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { encodeBase64, json, type Call, type Reply, type Service } from '../../../wire/index.ts';
-import type { CertificateAuthority } from '../certificate-authority.ts';
 import { fulcioFault } from '../http/fulcio-fault.ts';
 import { malformed } from '../http/request-body.ts';
+import type { CertificateChain, CertificateLogKeeper } from '../issuance/signing-authority.ts';
 import { CertificateRefusal } from '../refusal.ts';
 import { inclusionIn } from './inclusion-in.ts';
 import { TreeHeads } from './tree-heads.ts';
@@ -10,17 +10,25 @@ import { TreeHeads } from './tree-heads.ts';
 /** as many as the logs of the web answer at a time, about; a client asks again for the rest */
 const MAX_ENTRIES = 256;
 
+/** What is read. */
+export interface CertificateLogSource {
+  /** the log, and the key that signs its heads: asked at each request */
+  keeper(): CertificateLogKeeper;
+  /** of the authorities whose certificates it has */
+  chains(): readonly CertificateChain[];
+}
+
 /**
  * The reading half of a certificate log's API. Nothing is submitted: what the authority issues is in the log before it is given out.
  *
  * @see https://www.rfc-editor.org/rfc/rfc6962#section-4
  */
 export class CertificateLogApi implements Service {
-  readonly #authority: CertificateAuthority;
+  readonly #source: CertificateLogSource;
   readonly #heads: TreeHeads;
 
-  constructor(authority: CertificateAuthority, now: () => Date) {
-    this.#authority = authority;
+  constructor(source: CertificateLogSource, now: () => Date) {
+    this.#source = source;
     this.#heads = new TreeHeads(now);
   }
 
@@ -47,13 +55,13 @@ export class CertificateLogApi implements Service {
 
   /** Section 4.3. */
   async #signedTreeHead(): Promise<unknown> {
-    const { signer, log } = this.#authority.issuance().certificateLog;
+    const { signer, log } = this.#source.keeper();
     return this.#heads.of(signer, log.tree());
   }
 
   /** Section 4.4. */
   async #consistency(query: URLSearchParams): Promise<unknown> {
-    const { log } = this.#authority.issuance().certificateLog;
+    const { log } = this.#source.keeper();
     const [first, second] = [numberOf(query, 'first'), numberOf(query, 'second')];
     const { size } = log.tree();
     if (first > second || second > size)
@@ -64,7 +72,7 @@ export class CertificateLogApi implements Service {
 
   /** Section 4.5. */
   async #proof(query: URLSearchParams): Promise<unknown> {
-    const { log } = this.#authority.issuance().certificateLog;
+    const { log } = this.#source.keeper();
     const size = numberOf(query, 'tree_size');
     // In a query `+` is a space, and clients forget to escape it.
     const text = (query.get('hash') ?? '').replaceAll(' ', '+');
@@ -80,7 +88,7 @@ export class CertificateLogApi implements Service {
 
   /** Section 4.6. */
   async #entries(query: URLSearchParams): Promise<unknown> {
-    const { log } = this.#authority.issuance().certificateLog;
+    const { log } = this.#source.keeper();
     const [start, end] = [numberOf(query, 'start'), numberOf(query, 'end')];
     const { size } = log.tree();
     if (start > end || start >= size)
@@ -96,7 +104,7 @@ export class CertificateLogApi implements Service {
 
   /** Section 4.7. */
   async #roots(): Promise<unknown> {
-    const roots = this.#authority.trustBundle().map((chain) => encodeBase64((chain.at(-1) ?? chain[0]).der));
+    const roots = this.#source.chains().map((chain) => encodeBase64((chain.at(-1) ?? chain[0]).der));
     return { certificates: [...new Set(roots)] };
   }
 }
