@@ -76,6 +76,14 @@ export class LogShards {
     return times.length === 0 ? undefined : new Date(Math.max(...times));
   }
 
+  /** What keeps logs from taking entries, one line each. */
+  troubles(): readonly string[] {
+    return this.#shards.flatMap(({ log, key }) => {
+      const trouble = log.trouble();
+      return trouble === undefined ? [] : [`${key.id}: ${trouble}`];
+    });
+  }
+
   /** Opens the logs of keys that are new, and learns which have ended. */
   async follow(): Promise<void> {
     for (const key of LOG_ROLES.flatMap((role) => this.#ring.of(role))) {

@@ -119,7 +119,7 @@ export class RunningServices implements OpenedStack {
 
   troubles(): readonly string[] {
     const fault = this.#parts.clock.fault();
-    return fault === undefined ? [] : [`timestamps: ${fault.message}`];
+    return [...(fault === undefined ? [] : [`timestamps: ${fault.message}`]), ...this.#parts.shards.troubles()];
   }
 
   resumeClock(): void {

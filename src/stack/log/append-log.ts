@@ -72,6 +72,8 @@ export interface AppendLog {
   hashTile(level: number, index: number, width: number): Promise<Uint8Array | undefined>;
   /** A tile of entries, whole or partial. @see https://c2sp.org/tlog-tiles#log-entries */
   entryTile(index: number, width: number): Promise<Uint8Array | undefined>;
+  /** Why it takes no entries: what stopped it, or what kept the last one from being kept in the last minute. */
+  trouble(): string | undefined;
   /** Takes no more entries, finishes those that were taken. */
   close(): Promise<void>;
 }

@@ -161,8 +161,10 @@ test(
   'a disk that is full refuses what does not fit, says so, and the log goes on once there is space',
   onScene(async (scene) => {
     const database = new FaultyDatabase(scene.database);
-    const log = await openAppendLog(scene.options({ database }));
+    let time = 1000;
+    const log = await openAppendLog(scene.options({ database, now: () => new Date(time) }));
     await log.append(entryOf('before'));
+    assert.equal(log.trouble(), undefined);
     database.fault = ({ kind }) => (kind === 'commit' ? new StoreError('full', 'no space is left') : undefined);
     const tree = log.tree();
     const refused = await Promise.allSettled(Array.from({ length: 5 }, (_, at) => log.append(entryOf(`full ${at}`))));
@@ -170,8 +172,14 @@ test(
       assert.ok(answer.status === 'rejected' && answer.reason.code === 'log-full', JSON.stringify(answer));
     assert.equal(log.tree(), tree);
     assert.equal((await log.append(entryOf('before'))).existed, true);
+    assert.match(log.trouble() ?? '', /no space/);
+    time += 60_000;
+    assert.equal(log.trouble(), undefined, 'nobody has tried for a minute');
+    await assert.rejects(log.append(entryOf('full 6')), { code: 'log-full' });
+    assert.match(log.trouble() ?? '', /no space/);
     database.fault = () => undefined;
     const after = await log.append(entryOf('full 3'));
+    assert.equal(log.trouble(), undefined);
     assert.equal(after.existed, false);
     assert.equal(after.index, 1);
     requireProven(after);
@@ -204,7 +212,8 @@ test(
 test(
   'a log that another process has added to stops, and signs nothing more',
   onScene(async (scene) => {
-    const first = await scene.open();
+    let time = 1000;
+    const first = await scene.open({ now: () => new Date(time) });
     await first.append(entryOf('one'));
     const second = await openAppendLog(scene.options());
     await second.append(entryOf('two'));
@@ -212,6 +221,9 @@ test(
     await assert.rejects(first.append(entryOf('three')), { code: 'log-superseded' });
     await assert.rejects(first.append(entryOf('one')), { code: 'log-superseded' });
     assert.equal(first.tree(), tree);
+    time += 3_600_000;
+    assert.match(first.trouble() ?? '', /another process/, 'it does not pass');
+    assert.equal(second.trouble(), undefined);
     assert.equal((await second.append(entryOf('three'))).index, 2);
     assert.deepEqual((await checkLog({ database: scene.database, name: NAME, origin: ORIGIN })).findings, []);
     await second.close();

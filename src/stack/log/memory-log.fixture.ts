@@ -125,6 +125,10 @@ class MemoryLog implements AppendLog {
     return width > 0 && width <= TILE_WIDTH && leaves.length === width ? encodeEntryTile(leaves) : undefined;
   }
 
+  trouble(): undefined {
+    return undefined;
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     await this.#last;

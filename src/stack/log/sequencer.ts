@@ -17,6 +17,8 @@ const BATCH = 256;
 const BATCH_BYTES = 4 * 1024 * 1024;
 /** Turns of the event loop for which a batch is gathered at most: 50 entries share the work of a commit where else 20 do. */
 const TURNS = 16;
+/** How long a failure is told that nobody has tried to repeat: who sends nothing to what is in trouble would never learn that it is over. */
+const TROUBLE_MS = 60_000;
 /** of all entries that wait */
 const WAITING_BYTES = 64 * 1024 * 1024;
 
@@ -73,6 +75,7 @@ export class Sequencer {
   /** a batch whose commit failed, so that only the database knows whether it is kept */
   #unsure: Growth | undefined;
   #stopped: LogError | undefined;
+  #failure: { readonly message: string; readonly time: number } | undefined;
   #count = 0;
   #bytes = 0;
   #draining: Promise<void> | undefined;
@@ -105,11 +108,24 @@ export class Sequencer {
       const sequenced = await promise;
       // 7. the entry is answered when its tree is shown; a crash before: the retry finds it
       await this.#options.publication.shown(sequenced.index + 1);
+      // One that was there already says nothing of whether another could be kept.
+      if (!sequenced.existed) this.#failure = undefined;
       return sequenced;
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.#failure = { message, time: this.#options.now().getTime() };
+      throw error;
     } finally {
       this.#count--;
       this.#bytes -= bytes;
     }
+  }
+
+  /** Why it takes no entries: what stopped it, or what kept the last one from being kept in the last minute. */
+  trouble(): string | undefined {
+    if (this.#stopped !== undefined) return this.#stopped.message;
+    const { message, time } = this.#failure ?? { message: undefined, time: 0 };
+    return Math.abs(this.#options.now().getTime() - time) < TROUBLE_MS ? message : undefined;
   }
 
   /** Takes nothing more, finishes what was taken. */

@@ -106,6 +106,10 @@ export class StoredLog implements AppendLog {
     return encodeEntryTile(rows.map(({ leaf }) => leaf));
   }
 
+  trouble(): string | undefined {
+    return this.#sequencer.trouble();
+  }
+
   async close(): Promise<void> {
     await this.#sequencer.close();
   }
