@@ -241,7 +241,8 @@ describe('a year', () => {
     await enter(await folder.open({ logHost }), 'new', '2027.log.example');
     const before = await ring(folder.data);
     folder.now = YEAR_END;
-    await assert.rejects(folder.open({ logHost }), { code: 'authority-malformed' });
+    const early = await folder.open({ logHost });
+    assert.match(early.troubles().join('\n'), /^ca: its certificate is valid from 2027-/m);
     assert.match(
       folder.warnings.join('\n'),
       /goes on as 2027\.log\.example: the clock shows 2026-12-31T23:00:00\.000Z/,
@@ -439,6 +440,23 @@ describe('a rotation', () => {
     assert.deepEqual(await chains(), [third]);
     stack = await folder.open();
     assert.deepEqual(await chains(), [third]);
+  });
+
+  test('is possible where the authorities have ended: the stack starts, and says so until then', async () => {
+    await using folder = await TestStackFolder.make(new Date('2026-01-01T00:00:00Z'));
+    await folder.open();
+    folder.now = new Date('2031-06-01T00:00:00Z');
+    const stack = await folder.open();
+    const ended = stack.troubles();
+    assert.deepEqual(
+      ended.map((trouble) => trouble.replace(/from .*Z/, 'from …')),
+      ['ca: its certificate is valid from …: rotate ca', 'tsa: its certificate is valid from …: rotate tsa'],
+    );
+    assert.equal((await enter(stack, 'meanwhile')).status, 201);
+    await stack.rotate('ca');
+    await stack.rotate('tsa');
+    assert.deepEqual(stack.troubles(), []);
+    assert.deepEqual((await folder.open()).troubles(), []);
   });
 
   test('of the certificate log keeps the one before readable, where the trusted root says', async () => {

@@ -118,8 +118,16 @@ export class RunningServices implements OpenedStack {
   }
 
   troubles(): readonly string[] {
-    const fault = this.#parts.clock.fault();
-    return [...(fault === undefined ? [] : [`timestamps: ${fault.message}`]), ...this.#parts.shards.troubles()];
+    const { clock, shards, ring, now } = this.#parts;
+    const fault = clock.fault();
+    const time = now();
+    const ended = (['ca', 'tsa'] as const).flatMap((role) => {
+      const over = chainOf(ring.active(role)).find(({ notBefore, notAfter }) => time < notBefore || notAfter < time);
+      if (over === undefined) return [];
+      const life = `${over.notBefore.toISOString()} to ${over.notAfter.toISOString()}`;
+      return [`${role}: its certificate is valid from ${life}, the clock shows ${time.toISOString()}: rotate ${role}`];
+    });
+    return [...(fault === undefined ? [] : [`timestamps: ${fault.message}`]), ...ended, ...shards.troubles()];
   }
 
   resumeClock(): void {

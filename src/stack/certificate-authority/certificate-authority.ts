@@ -6,6 +6,8 @@ import { identify } from './identity/identify.ts';
 import {
   chainName,
   checkIssuance,
+  isValid,
+  requireValid,
   LIFE_MS,
   type CertificateChain,
   type Issuance,
@@ -155,7 +157,8 @@ export class CertificateAuthority {
    */
   async replace(issuance: Partial<Issuance>): Promise<void> {
     const next = { ...this.#issuance, ...issuance };
-    await checkIssuance(next, this.#parts.now());
+    await checkIssuance(next);
+    if (issuance.authority !== undefined) requireValid(next.authority.chain, this.#parts.now());
     this.#issuance = next;
     this.#chains = withoutDoubles([next.authority.chain, ...this.#chains]);
   }
@@ -227,6 +230,11 @@ export class CertificateAuthority {
     const { authority } = issuance;
     const time = now();
     const [issuer] = authority.chain;
+    if (!isValid(authority.chain, time))
+      throw new CertificateRefusal(
+        'authority-ended',
+        `the certificate authority issues nothing: its own certificate is valid from ${issuer.notBefore.toISOString()} to ${issuer.notAfter.toISOString()}; whoever runs it has to rotate it ('bulla keys rotate ca')`,
+      );
     const { identity, publicKey } = asked;
     const serialNumber = randomSerialNumber();
     const notBefore = new Date(Math.floor(time.getTime() / 1000) * 1000);

@@ -70,7 +70,7 @@ export async function openCertificateAuthority(
 ): Promise<OpenedCertificateAuthority> {
   const { database, builtIn, http, now, certificatesPerToken, authority: signing, certificateLog } = options;
   const issuance = { authority: signing, certificateLog };
-  await checkIssuance(issuance, now());
+  await checkIssuance(issuance);
   const own: readonly TokenIssuer[] =
     builtIn === undefined
       ? []

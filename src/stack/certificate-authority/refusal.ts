@@ -24,6 +24,8 @@ export type RefusalCode =
   | 'token-used-up'
   /** the issuer's keys could not be read: nothing is known about the token */
   | 'issuer-unreachable'
+  /** the authority's own certificate is not valid now, or not for a leaf's whole life */
+  | 'authority-ended'
   // who asks
   | 'rule-refused'
   // the key

@@ -80,13 +80,14 @@ describe('an authority does not start, and is not replaced by one', () => {
   });
 
   test('that has expired, or will within ten minutes', async () => {
-    await using ca = await openTestAuthority();
-    const end = ca.issuance.authority.chain[0].notAfter.getTime();
-    await assert.rejects(
-      ca.reopen({ now: () => new Date(end - 300_000) }),
-      /not valid now, or not for ten minutes more/,
-    );
-    await assert.rejects(ca.reopen({ now: () => new Date(end + 1000) }), AuthorityError);
+    let now = new Date();
+    await using ca = await openTestAuthority({ now: () => now });
+    const old = await newAuthority();
+    const end = old.chain[0].notAfter.getTime();
+    for (const left of [300_000, -1000]) {
+      now = new Date(end - left);
+      await assert.rejects(ca.authority.replace({ authority: old }), /not valid now, or not for ten minutes more/);
+    }
   });
 
   test('with a log key of a kind that logs do not have', async () => {
@@ -148,4 +149,24 @@ describe('an issuer admits nobody until a rule names it', () => {
       `production: whoever has repository 'example/app' and environment 'production', by a token of ${ca.issuer.url}`,
     ]);
   });
+});
+
+test('an authority that has ended starts, issues nothing and says why, and goes on with another', async () => {
+  await using ca = await openTestAuthority();
+  const end = ca.issuance.authority.chain[0].notAfter.getTime();
+  let now = new Date(end - 601_000);
+  const { authority, service } = await ca.reopen({ now: () => now });
+  const asked = async (): ReturnType<typeof ask> =>
+    ask(service, v2Call(await ca.issuer.personToken(PERSON, now), keyBody(await newClientKey(PERSON))));
+  assert.equal((await asked()).status, 200);
+  now = new Date(end - 599_000);
+  const { size } = ca.log.tree();
+  const refused = await asked();
+  assert.equal(refused.status, 503, refused.text);
+  assert.match(refused.text, /its own certificate is valid from .* \('bulla keys rotate ca'\)/);
+  assert.equal(ca.log.tree().size, size, 'nothing is logged');
+  const log = { signer: keySigner(await generatePrivateKey('ecdsa-p256')), log: await openMemoryLog() };
+  await authority.replace({ certificateLog: log });
+  now = new Date();
+  assert.equal((await asked()).status, 200);
 });

@@ -33,6 +33,7 @@ const STATUS: Readonly<Record<RefusalCode, readonly [http: number, grpc: number]
   'token-claims': TOKEN,
   'token-used-up': [403, PERMISSION_DENIED],
   'issuer-unreachable': [503, UNAVAILABLE],
+  'authority-ended': [503, UNAVAILABLE],
   'rule-refused': [403, PERMISSION_DENIED],
   'key-refused': [400, INVALID_ARGUMENT],
   'proof-refused': [400, INVALID_ARGUMENT],

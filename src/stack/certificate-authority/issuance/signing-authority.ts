@@ -37,14 +37,14 @@ export interface Issuance {
 export const LIFE_MS: number = 10 * 60_000;
 
 /**
- * Refuses an authority whose certificates nobody could verify.
+ * Refuses an authority whose certificates nobody could verify. Whether its own are valid at the time is another question, that every request
+ * asks: what surrounds an authority that has ended must go on, or nobody could rotate it.
  *
  * @throws AuthorityError `authority-malformed`
  */
-export async function checkIssuance({ authority, certificateLog }: Issuance, now: Date): Promise<void> {
+export async function checkIssuance({ authority, certificateLog }: Issuance): Promise<void> {
   const [issuer] = authority.chain;
   if (issuer.basicConstraints?.ca !== true) throw broken('a chain that does not begin with an authority');
-  if (!isValid(authority.chain, now)) throw broken('a chain that is not valid now, or not for ten minutes more');
   const probe = Buffer.from('bulla: is this the key of the certificate?');
   const signature = await authority.signer.sign(probe);
   const key = certificateKey(issuer, 'the issuer of the certificates');
@@ -55,8 +55,13 @@ export async function checkIssuance({ authority, certificateLog }: Issuance, now
     throw broken(`a log key of type ${algorithm}, expected ecdsa-p256 or RSA`);
 }
 
+/** Refuses an authority by which nothing can be issued now. @throws AuthorityError `authority-malformed` */
+export function requireValid(chain: CertificateChain, now: Date): void {
+  if (!isValid(chain, now)) throw broken('a chain that is not valid now, or not for ten minutes more');
+}
+
 /** Whether a leaf that is issued now would be valid for all its life. */
-function isValid(chain: CertificateChain, now: Date): boolean {
+export function isValid(chain: CertificateChain, now: Date): boolean {
   const end = now.getTime() + LIFE_MS;
   return chain.every(({ notBefore, notAfter }) => notBefore <= now && end <= notAfter.getTime());
 }
