@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { lstat, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   decodeIssuerDocument,
@@ -16,6 +16,7 @@ import {
 import { disk, writeDurably } from '../store/index.ts';
 import { HttpClient } from '../wire/index.ts';
 import { copyCheckpoints } from './checkpoint-copy.ts';
+import { isThere } from './is-there.ts';
 import type { RecordedSettings } from './recorded-settings.ts';
 import type { StartStackOptions } from './start-options.ts';
 import { UpError } from './up-error.ts';
@@ -86,13 +87,6 @@ function lostRules(path: string): UpError {
   return new UpError(
     'file-missing',
     `${path}, which says who gets a certificate, is gone: bring it back from a backup, write it anew, or name another file by --rules`,
-  );
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return await lstat(path).then(
-    () => true,
-    () => false,
   );
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from 'node:crypto';
-import { lstat, mkdir } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { demandProtection, openRegistry } from '../registry/index.ts';
 import type { OpenedStack } from '../stack/index.ts';
@@ -10,6 +10,7 @@ import { backUp } from './back-up.ts';
 import { ENVIRONMENT_FILES, PUBLIC_FOLDER, stackEndpoints, type StackEndpoints } from './endpoints.ts';
 import { healthService } from './health.ts';
 import { demandShortPath, instructionService, instructionSocket } from './instructions.ts';
+import { isThere } from './is-there.ts';
 import { openConfiguredStack } from './open-configured-stack.ts';
 import { readSettings, SETTINGS_FILE, writeSettings } from './recorded-settings.ts';
 import { routed } from './routes.ts';
@@ -183,13 +184,6 @@ function anchorOf(mirror: string, root: Uint8Array = new Uint8Array()): TrustAnc
 /** Whether a start has come so far that clients may know the stack: then nothing that is missing is made anew. */
 async function hasServed(data: string): Promise<boolean> {
   return await isThere(join(data, PUBLIC_FOLDER, 'root.json'));
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return await lstat(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 function lostSettings(path: string): UpError {
